@@ -1,0 +1,5 @@
+"""`python -m include`: the Nightshift command."""
+
+from include.cli import run
+
+run()

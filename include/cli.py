@@ -1,0 +1,263 @@
+"""The `./nightshift` command: the same stage functions the DAGs call, for people."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.table import Table
+
+from include import catalog
+from include.errors import NightshiftError, SourceNotReady, UsageError
+from include.settings import TELEMETRY_OFF, Settings
+from include.window import Window, parse_day
+
+if TYPE_CHECKING:
+    from include.warehouse.stages import StageResult
+    from include.workspace import Workspace
+
+app = typer.Typer(
+    name="nightshift",
+    help="Batch machine learning on Apache Airflow: every stage, from the command line.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+quarantine_app = typer.Typer(help="Rows held back by validation.", no_args_is_help=True)
+app.add_typer(quarantine_app, name="quarantine")
+
+out = Console()
+err = Console(stderr=True)
+
+DatasetName = Annotated[str, typer.Argument(metavar="DATASET", help="Name of a dataset.")]
+UseCaseName = Annotated[str, typer.Argument(metavar="USE_CASE", help="Name of a use case.")]
+FirstDay = Annotated[str, typer.Option("--from", metavar="DAY", help="First data day, YYYY-MM-DD.")]
+LastDay = Annotated[str, typer.Option("--to", metavar="DAY", help="Last data day, included.")]
+
+
+@app.command()
+def init() -> None:
+    """Prepare the installation: warehouse tables, Feast definitions, MLflow. Safe to repeat."""
+    from include.features.store import apply_definitions
+    from include.training import registry
+    from include.warehouse.migrate import upgrade
+    from include.warehouse.use_cases import apply
+
+    with _workspace() as workspace:
+        settings = workspace.settings
+        settings.home.mkdir(parents=True, exist_ok=True)
+        upgrade(workspace.warehouse)
+        out.print(f"warehouse: {workspace.warehouse.name} is up to date", highlight=False)
+        for name in catalog.use_case_names():
+            for change in apply(workspace.warehouse, catalog.use_case(name)):
+                out.print(f"warehouse: {change}", highlight=False)
+        views = apply_definitions(settings)
+        out.print(f"feast: {len(views)} feature views applied ({', '.join(views)})")
+        registry.init(settings)
+        out.print("mlflow: tracking store is up to date")
+
+
+@app.command()
+def ingest(dataset: DatasetName, first: FirstDay, last: LastDay) -> None:
+    """Land and check days of a dataset."""
+    from include.ingestion.landing import ingest as stage
+
+    declared = catalog.dataset(dataset)
+    _run_stage(lambda workspace: stage(workspace, declared, Window.parse(first, last)))
+
+
+@app.command()
+def features(dataset: DatasetName, first: FirstDay, last: LastDay) -> None:
+    """Build the feature views of days that have landed."""
+    from include.features.build import build_features as stage
+
+    declared = catalog.dataset(dataset)
+    _run_stage(lambda workspace: stage(workspace, declared, Window.parse(first, last)))
+
+
+@app.command()
+def materialise(dataset: DatasetName) -> None:
+    """Write the newest features into the online store."""
+    from include.features.online import materialise as stage
+
+    declared = catalog.dataset(dataset)
+    _run_stage(lambda workspace: stage(workspace, declared))
+
+
+@app.command()
+def score(use_case: UseCaseName, first: FirstDay, last: LastDay) -> None:
+    """Score what is planned on days, with the champion."""
+    from include.scoring.score import score as stage
+
+    declared = catalog.use_case(use_case)
+    _run_stage(lambda workspace: stage(workspace, declared, Window.parse(first, last)))
+
+
+@app.command()
+def monitor(use_case: UseCaseName, first: FirstDay, last: LastDay) -> None:
+    """Measure the drift of scored days."""
+    from include.monitoring.monitor import monitor as stage
+
+    declared = catalog.use_case(use_case)
+    _run_stage(lambda workspace: stage(workspace, declared, Window.parse(first, last)))
+
+
+@app.command()
+def train(
+    use_case: UseCaseName,
+    as_of: Annotated[str, typer.Option("--as-of", metavar="DAY", help="Newest day it may know.")],
+    promote: Annotated[
+        bool, typer.Option("--promote", help="Put it into service if the gate agrees.")
+    ] = False,
+) -> None:
+    """Train a model on what was known as of a day, and register it."""
+    from include.training.train import train as stage
+
+    declared, day = catalog.use_case(use_case), parse_day(as_of)
+    with _workspace() as workspace, _working(f"training {use_case} as of {day}"):
+        result = stage(workspace, declared, day, promote=promote, actor=_actor())
+    out.print(result.summary(), highlight=False)
+
+
+@app.command()
+def backfill(
+    name: Annotated[str, typer.Argument(help="Name of a dataset or use case.")],
+    first: FirstDay,
+    last: LastDay,
+) -> None:
+    """Do everything that is due in a window: land and build, for a use case also score."""
+    from include.features.build import build_features
+    from include.ingestion.landing import ingest as land
+    from include.monitoring.monitor import monitor as watch
+    from include.scoring.score import score as predict
+
+    window = Window.parse(first, last)
+    use_case = catalog.use_case(name) if name in catalog.use_case_names() else None
+    dataset = use_case.dataset if use_case else _dataset_or_use_case(name)
+    stages: list[Callable[[Workspace], StageResult]] = [
+        lambda workspace: land(workspace, dataset, window),
+        lambda workspace: build_features(workspace, dataset, window),
+    ]
+    if use_case is not None:
+        stages += [
+            lambda workspace: predict(workspace, use_case, window),
+            lambda workspace: watch(workspace, use_case, window),
+        ]
+    _run_stage(*stages)
+
+
+@app.command()
+def status(
+    name: Annotated[str | None, typer.Argument(help="A dataset or use case; all if none.")] = None,
+) -> None:
+    """Show what is done, stopped or missing, and who is champion."""
+    from include.overview import champions, stages
+
+    if name is not None and name not in catalog.use_case_names():
+        _dataset_or_use_case(name)
+    with _workspace() as workspace:
+        table = Table("stage", "subject", "done", "newest done", "stopped", "absent", "last run")
+        for row in stages(workspace.warehouse, name):
+            table.add_row(*row)
+        out.print(table)
+        for line in champions(workspace.warehouse, name):
+            out.print(line, highlight=False)
+
+
+@quarantine_app.command("list")
+def quarantine_list(
+    dataset: Annotated[str | None, typer.Argument(help="A dataset; all if none.")] = None,
+) -> None:
+    """Show the rows that are held back, newest day first."""
+    from include.ingestion import quarantine
+
+    if dataset is not None:
+        catalog.dataset(dataset)
+    with _workspace() as workspace:
+        rows = quarantine.held(workspace.warehouse, dataset)
+    table = Table("data day", "dataset", "table", "key", "rule", "row hash")
+    for row in rows:
+        table.add_row(
+            str(row["data_day"]),
+            row["dataset"],
+            row["table_name"],
+            row["row_key"],
+            row["rule"],
+            row["row_hash"],
+        )
+    out.print(table if rows else "nothing is held back")
+
+
+def run() -> None:
+    """Run the command; errors an operator can act on become one line and exit code 1 or 2."""
+    os.environ.update(TELEMETRY_OFF)
+    handler = RichHandler(console=err, show_path=False, show_level=False, markup=False)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
+    logging.getLogger("include").setLevel(logging.INFO)
+    try:
+        app()
+    except SourceNotReady as error:
+        _fail(error, 3)
+    except UsageError as error:
+        _fail(error, 2)
+    except NightshiftError as error:
+        _fail(error, 1)
+
+
+def _fail(error: NightshiftError, code: int) -> None:
+    err.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(code)
+
+
+@contextmanager
+def _workspace() -> Iterator[Workspace]:
+    from include.workspace import open_workspace
+
+    with open_workspace(Settings.from_env(os.environ)) as workspace:
+        yield workspace
+
+
+@contextmanager
+def _working(on: str) -> Iterator[None]:
+    """Show on a terminal that something is being done, and for how long."""
+    with err.status(on, spinner="dots"):
+        yield
+
+
+def _run_stage(*stages: Callable[[Workspace], StageResult]) -> None:
+    """Run stages one after the other, print what each did; raise the first failure last."""
+    failures: list[NightshiftError] = []
+    with _workspace() as workspace:
+        for stage in stages:
+            try:
+                with _working("working"):
+                    result = stage(workspace)
+            except UsageError:
+                raise
+            except NightshiftError as error:
+                failures.append(error)
+            else:
+                out.print(result.summary(), highlight=False, soft_wrap=True)
+    if failures:
+        for failure in failures[1:]:
+            err.print(f"also: {failure}", markup=False, highlight=False, soft_wrap=True)
+        raise failures[0]
+
+
+def _dataset_or_use_case(name: str) -> catalog.Dataset:
+    known = [*catalog.dataset_names(), *catalog.use_case_names()]
+    if name not in catalog.dataset_names():
+        raise UsageError(f"there is nothing called {name!r}; there is: {', '.join(known)}")
+    return catalog.dataset(name)
+
+
+def _actor() -> str:
+    return os.environ.get("USER") or "command line"

@@ -1,0 +1,300 @@
+"""What engineers declare: datasets and use cases, and the parts they are made of.
+
+Only the standard library is imported here and in every declaration, so that parsing the
+DAGs costs nothing. Declarations are plain frozen values; the stages give them meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+ColumnType = Literal["string", "int64", "float64", "bool", "timestamp"]
+"""Logical column types. `timestamp` is stored as `timestamp[us, UTC]`."""
+
+TableKind = Literal["events", "snapshot", "changes"]
+OnFailure = Literal["stop", "quarantine", "record"]
+
+INCLUDE = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a lake table."""
+
+    name: str
+    type: ColumnType
+    description: str
+    nullable: bool = True
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A Great Expectations expectation and what happens when it fails.
+
+    Attributes:
+        expectation: its name in Great Expectations, `expect_column_values_to_be_between`.
+        arguments: its arguments, `column` among them; `mostly` is judged per data day.
+        on_failure: **stop** the day, **quarantine** the rows, or **record** the failure.
+        max_share: largest share of a day's rows that may be quarantined before it stops.
+        name: how the rule is called in results and messages.
+    """
+
+    name: str
+    expectation: str
+    arguments: Mapping[str, Any]
+    on_failure: OnFailure
+    max_share: float = 0.05
+
+    @property
+    def mostly(self) -> float:
+        """Smallest share of a day's rows that must pass."""
+        return float(self.arguments.get("mostly", 1.0))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns the rule looks at."""
+        if "column" in self.arguments:
+            return (str(self.arguments["column"]),)
+        return tuple(str(name) for name in self.arguments.get("column_list", ()))
+
+
+@dataclass(frozen=True)
+class Table:
+    """One checked table of a dataset.
+
+    Attributes:
+        kind: *events* (rows belong to a day), *snapshot* (state as of each landing, rewritten
+            when its fingerprint changes) or *changes* (rows with an `updated_at`).
+        key: columns that identify a row; within a day for events.
+        rules: judged row by row.
+        day_measures: name → SQL aggregate over a day's rows, for `day_rules`.
+        day_rules: expectations on the frame of one row per day that the measures give.
+    """
+
+    name: str
+    kind: TableKind
+    description: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    rules: tuple[Rule, ...] = ()
+    day_measures: Mapping[str, str] = field(default_factory=dict)
+    day_rules: tuple[Rule, ...] = ()
+
+
+@dataclass(frozen=True)
+class FeatureView:
+    """One feature view: a SQL file and what it needs.
+
+    Attributes:
+        keys: the Feast join keys; one row per key and data day.
+        lookback_days: how many data days, the day itself included, the SQL reads.
+    """
+
+    name: str
+    keys: tuple[str, ...]
+    lookback_days: int
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A source landed day by day into checked tables, with the feature views on them.
+
+    Attributes:
+        timezone: IANA name; cron, keys and cut-offs follow it.
+        first_day: no history before it.
+        ready_at: local time on the day after D at which D is expected from the source.
+        give_up_after: how long after `ready_at` a day that is not there becomes absent.
+        cutoff_delay: added to the end of D to give the cut-off of D.
+        source: `module:Class` of the source; constructed with the dataset.
+        shared_sql: SQL files (without suffix) that create views the feature views share.
+        heal_days: how far back a nightly run looks for days that are due.
+    """
+
+    name: str
+    description: str
+    owner: str
+    timezone: str
+    first_day: date
+    ready_at: time
+    give_up_after: timedelta
+    source: str
+    tables: tuple[Table, ...]
+    feature_views: tuple[FeatureView, ...]
+    shared_sql: tuple[str, ...] = ()
+    cutoff_delay: timedelta = timedelta(0)
+    heal_days: int = 35
+
+    @property
+    def folder(self) -> Path:
+        """Where the dataset's files are."""
+        return INCLUDE / "datasets" / self.name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The dataset's time zone."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def lookback_days(self) -> int:
+        """The longest look-back of the feature views, in data days."""
+        return max((view.lookback_days for view in self.feature_views), default=1)
+
+    def table(self, name: str) -> Table:
+        """Return the table called `name`; raises `KeyError`."""
+        for table in self.tables:
+            if table.name == name:
+                return table
+        names = ", ".join(table.name for table in self.tables)
+        raise KeyError(f"{self.name} has no table {name!r}; it has {names}")
+
+    def cutoff(self, day: date) -> datetime:
+        """Return the instant up to which features of `day` may look, UTC."""
+        midnight = datetime.combine(day + timedelta(days=1), time(), self.zone)
+        return midnight.astimezone(UTC) + self.cutoff_delay
+
+    def expected_at(self, day: date) -> datetime:
+        """Return when the source should have `day`, UTC."""
+        local = datetime.combine(day + timedelta(days=1), self.ready_at, self.zone)
+        return local.astimezone(UTC)
+
+    def gives_up_at(self, day: date) -> datetime:
+        """Return when waiting for `day` ends and it counts as absent, UTC."""
+        return self.expected_at(day) + self.give_up_after
+
+    def newest_ended_day(self, now: datetime) -> date:
+        """Return the last data day that has ended at `now`."""
+        return now.astimezone(self.zone).date() - timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Label:
+    """The truth a prediction is compared with.
+
+    Attributes:
+        column: its name in `labels.sql` and in training frames.
+        mature_after: days after the target date from which it can no longer change.
+        meaning: in words, cancelled and excluded cases included.
+    """
+
+    column: str
+    mature_after: int
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Training:
+    """How the model is fitted.
+
+    Attributes:
+        schedule_features: columns of the entity frame the model uses.
+        categorical: those of all features that are categories.
+        history_days: how many target dates the labelled frame covers.
+        validation_days: newest target dates before the test span: early stopping, threshold.
+        test_days: newest target dates: out-of-time evaluation.
+        parameters: XGBoost parameters.
+        rounds: most boosting rounds.
+        early_stopping_rounds: rounds without improvement before boosting ends.
+        seed: of everything random.
+        min_rows: fewest labelled rows worth training on.
+    """
+
+    schedule_features: tuple[str, ...]
+    categorical: tuple[str, ...]
+    parameters: Mapping[str, Any]
+    history_days: int = 273
+    validation_days: int = 28
+    test_days: int = 28
+    rounds: int = 400
+    early_stopping_rounds: int = 30
+    seed: int = 20130101
+    min_rows: int = 1000
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What a challenger must show to be promoted.
+
+    Attributes:
+        metric: primary metric, higher is better.
+        least: smallest value of it that is promoted at all.
+        leak_above: value of it that no honest model reaches; above it promotion is refused.
+    """
+
+    metric: str
+    least: float
+    leak_above: float
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How scores are written.
+
+    Attributes:
+        exact_reasons: rows per target date, highest predictions first, whose reasons are
+            exact TreeSHAP; the rest get the fast approximation.
+        restate_days: published data days that are scored again when their inputs change.
+    """
+
+    exact_reasons: int = 100
+    restate_days: int = 0
+
+
+@dataclass(frozen=True)
+class Monitoring:
+    """How drift is judged.
+
+    Attributes:
+        reference_rows: size of the seeded sample saved with each model version.
+        false_alarm_rate: share of undrifted days on which a column may exceed its threshold.
+        drifted_share: share of feature columns over their thresholds that makes a drifted night.
+        ignore: columns that move by construction, such as the day of the week.
+    """
+
+    reference_rows: int = 20_000
+    false_alarm_rate: float = 0.02
+    drifted_share: float = 0.5
+    ignore: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class UseCase:
+    """One prediction problem on a dataset.
+
+    Attributes:
+        entity_keys: columns of a score's key beside data day and target date, with types.
+        plan_table: the lake table the entity frame is read from.
+        horizons: days from the data day to the target dates scored.
+        feature_service: the Feast feature service of its features.
+        score_columns: entity columns repeated on the score rows for analysts.
+    """
+
+    name: str
+    dataset: Dataset
+    description: str
+    owner: str
+    entity_keys: tuple[Column, ...]
+    plan_table: str
+    feature_service: str
+    label: Label
+    training: Training
+    gate: Gate
+    scoring: Scoring
+    monitoring: Monitoring
+    horizons: tuple[int, ...] = (1,)
+    score_columns: tuple[Column, ...] = ()
+    task: Literal["binary", "regression"] = "binary"
+
+    @property
+    def folder(self) -> Path:
+        """Where the use case's files are."""
+        return INCLUDE / "use_cases" / self.name
+
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """Names of the entity keys."""
+        return tuple(column.name for column in self.entity_keys)

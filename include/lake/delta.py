@@ -1,0 +1,175 @@
+"""The lake: Delta tables whose days are replaced atomically."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake.exceptions import (
+    CommitFailedError,
+    DeltaError,
+    SchemaMismatchError,
+    TableNotFoundError,
+)
+
+from include.errors import SchemaBreak, StorageUnavailable
+from include.lake.schema import DATA_DAY
+
+
+@dataclass(frozen=True)
+class Lake:
+    """Delta tables below one path or object-store URL.
+
+    A table's name is its path below the root, such as `nyc_flights/flights`. Tables that hold
+    days are partitioned by `data_day` (date32).
+    """
+
+    root: str
+
+    def uri(self, name: str) -> str:
+        """Return where a table is."""
+        return f"{self.root.rstrip('/')}/{name}"
+
+    def exists(self, name: str) -> bool:
+        """Tell whether the table has ever been written."""
+        return self.version(name) is not None
+
+    def version(self, name: str) -> int | None:
+        """Return the table's newest version, or None if it was never written."""
+        with _storage(self.uri(name)):
+            try:
+                return int(DeltaTable(self.uri(name)).version())
+            except TableNotFoundError:
+                return None
+
+    def versions(self, names: Iterable[str]) -> dict[str, int]:
+        """Return name → newest version, for the tables that exist."""
+        found = {name: self.version(name) for name in names}
+        return {name: version for name, version in found.items() if version is not None}
+
+    def replace_days(self, name: str, rows: pa.Table, days: Sequence[date]) -> int:
+        """Replace the rows of `days` by `rows` in one atomic commit.
+
+        Args:
+            rows: columns of the table, `data_day` among them, which must be one of `days`.
+                Days without rows become empty.
+            days: at least one.
+
+        Returns:
+            The new version.
+
+        Raises:
+            SchemaBreak: `rows` has other columns than the table.
+            StorageUnavailable: the table cannot be written.
+        """
+        uri = self.uri(name)
+        chosen = ", ".join(f"'{day.isoformat()}'" for day in sorted(days))
+        with _storage(uri):
+            DeltaTable.create(uri, rows.schema, mode="ignore", partition_by=[DATA_DAY])
+            write_deltalake(
+                uri, rows, mode="overwrite", predicate=f"{DATA_DAY} IN ({chosen})"
+            )
+            return int(DeltaTable(uri).version())
+
+    def overwrite(self, name: str, rows: pa.Table, fingerprint: str) -> int:
+        """Replace an unpartitioned table as a whole; returns the new version.
+
+        The fingerprint of what was read is part of the same commit, so that table and
+        fingerprint can never disagree.
+        """
+        uri = self.uri(name)
+        properties = CommitProperties(custom_metadata={"fingerprint": fingerprint})
+        with _storage(uri):
+            write_deltalake(
+                uri, rows, mode="overwrite", schema_mode="overwrite", commit_properties=properties
+            )
+            return int(DeltaTable(uri).version())
+
+    def fingerprint(self, name: str) -> str | None:
+        """Return the fingerprint given to the newest `overwrite`, or None."""
+        uri = self.uri(name)
+        with _storage(uri):
+            try:
+                commits = DeltaTable(uri).history()
+            except TableNotFoundError:
+                return None
+        marks = (commit.get("fingerprint") for commit in commits)
+        return next((str(mark) for mark in marks if mark), None)
+
+    def relation(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        name: str,
+        days: Sequence[date] | None = None,
+    ) -> duckdb.DuckDBPyRelation:
+        """Return the table, or only some days of it, as a DuckDB relation.
+
+        Only the files of those days are opened. Local tables are read by DuckDB itself, which
+        needs no extension; tables behind a URL through arrow.
+
+        Raises:
+            StorageUnavailable: the table was never written or cannot be read.
+        """
+        uri = self.uri(name)
+        with _storage(uri):
+            table = DeltaTable(uri)
+            chosen = None if days is None else [(DATA_DAY, "in", list(days) or [date.min])]
+            if "://" in self.root:
+                dataset = table.to_pyarrow_dataset(file_pruning_predicate=chosen)
+                return connection.from_arrow(dataset)
+            files = table.file_uris(file_pruning_predicate=chosen)
+            if not files:
+                empty = pa.schema(table.schema().to_arrow()).empty_table()
+                return connection.from_arrow(empty)
+            partitioned = bool(table.metadata().partition_columns)
+            return connection.from_parquet(files, hive_partitioning=partitioned)
+
+    def read(self, name: str, days: Sequence[date] | None = None) -> pa.Table:
+        """Return the table, or only some days of it, as arrow."""
+        with duckdb.connect() as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            return self.relation(connection, name, days).to_arrow_table()
+
+
+@contextmanager
+def _storage(uri: str) -> Iterator[None]:
+    """Turn what delta-rs and the file system raise into errors an operator understands."""
+    try:
+        yield
+    except SchemaMismatchError as error:
+        raise SchemaBreak(f"the lake table {uri} has other columns: {error}") from error
+    except CommitFailedError as error:
+        raise StorageUnavailable(
+            f"somebody else wrote the lake table {uri} at the same time; run again"
+        ) from error
+    except TableNotFoundError as error:
+        raise StorageUnavailable(
+            f"there is no lake table {uri}, or its folder cannot be written; check the path and "
+            "its permissions, or land a day first (./nightshift ingest …)"
+        ) from error
+    except (DeltaError, OSError, duckdb.IOException) as error:
+        if "validation check" in str(error):
+            raise ValueError(f"rows outside the days being replaced in {uri}: {error}") from error
+        raise StorageUnavailable(
+            f"the lake table {uri} cannot be read or written: {error}; check the path, its "
+            "permissions and free space, then run again"
+        ) from error
+
+
+def connect(memory_limit: str | None = None, spill: Path | None = None) -> duckdb.DuckDBPyConnection:
+    """Open DuckDB for one stage: UTC, no extension downloads, no progress bar."""
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET autoinstall_known_extensions = false")
+    connection.execute("SET enable_progress_bar = false")
+    if memory_limit is not None:
+        connection.execute("SET memory_limit = $1", [memory_limit])
+    if spill is not None:
+        connection.execute("SET temp_directory = $1", [str(spill)])
+    return connection

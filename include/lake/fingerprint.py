@@ -1,0 +1,67 @@
+"""Content hashes: the same rows give the same hash, in any order and any window."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from include.lake.schema import DATA_DAY
+
+
+def of_values(*values: Any) -> str:
+    """Return the SHA-256 of plain values, as JSON with sorted keys."""
+    text = json.dumps(values, sort_keys=True, default=str, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def of_days(rows: pa.Table, days: Sequence[date]) -> dict[date, str]:
+    """Return day → SHA-256 of the day's rows, empty days included.
+
+    Each row is written as text and hashed, the row hashes of a day are sorted and hashed
+    together: an order-independent multiset hash that keeps duplicates.
+    """
+    hashes = dict.fromkeys(days, of_values([]))
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        relation = connection.from_arrow(rows)
+        text = _row_text([name for name in rows.schema.names if name != DATA_DAY])
+        found = relation.aggregate(
+            f"{DATA_DAY}, sha256(string_agg(md5({text}), '' ORDER BY md5({text}))) AS hash"
+        )
+        hashes.update({day: str(value) for day, value in found.fetchall()})
+    return hashes
+
+
+def of_table(rows: pa.Table) -> str:
+    """Return the SHA-256 of all rows, in any order."""
+    day = date.min.replace(year=1970)
+    stamped = rows.append_column(DATA_DAY, pa.array([day] * len(rows), pa.date32()))
+    return of_days(stamped, [day])[day]
+
+
+def row_hashes(rows: pa.Table, columns: Sequence[str]) -> list[str]:
+    """Return the MD5 of each row over `columns`, in the order of the rows."""
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        numbered = rows.append_column("_row", pa.array(range(len(rows)), pa.int64()))
+        relation = connection.from_arrow(numbered)
+        hashed = relation.project(f"_row, md5({_row_text(columns)}) AS hash").order("_row")
+        return [str(value) for _, value in hashed.fetchall()]
+
+
+def of_inputs(inputs: Mapping[str, Any]) -> str:
+    """Return the hash of a stage's named inputs."""
+    return of_values(dict(inputs))
+
+
+def _row_text(columns: Sequence[str]) -> str:
+    """Return SQL for a row as text; separators and the mark of null cannot occur in data."""
+    quoted = ('"' + name.replace('"', '""') + '"' for name in columns)
+    parts = ", ".join(f"coalesce({name}::VARCHAR, chr(30))" for name in quoted)
+    return f"concat_ws(chr(31), {parts})"

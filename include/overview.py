@@ -1,0 +1,56 @@
+"""What is done and what is not, for `./nightshift status`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+
+from include import catalog
+from include.training import ledger
+from include.warehouse.engine import Warehouse
+from include.warehouse.migrate import require_current
+from include.warehouse.tables import stage_days, stage_runs
+
+
+def stages(warehouse: Warehouse, name: str | None = None) -> Iterator[tuple[str, ...]]:
+    """Yield stage, subject, days done, newest done day, days stopped, absent, last run."""
+    require_current(warehouse)
+    days, runs = stage_days.c, stage_runs.c
+
+    def count(state: str) -> sa.ColumnElement[int]:
+        return sa.func.count().filter(days.state == state)
+
+    newest = sa.func.max(days.data_day).filter(days.state == "done")
+    query = sa.select(
+        days.stage, days.subject, count("done"), newest, count("stopped"), count("absent")
+    ).group_by(days.stage, days.subject)
+    if name is not None:
+        query = query.where(days.subject == name)
+    with warehouse.reading() as connection:
+        found = connection.execute(query.order_by(sa.func.min(days.at))).all()
+        for stage, subject, done, newest_day, stopped, absent in found:
+            last = connection.execute(
+                sa.select(runs.status, runs.started_at)
+                .where(runs.stage == stage, runs.subject == subject)
+                .order_by(runs.started_at.desc())
+                .limit(1)
+            ).one()
+            told = f"{last.status} {last.started_at:%Y-%m-%d %H:%M}"
+            numbers = (str(done), str(newest_day or "–"), str(stopped), str(absent))
+            yield (stage, subject, *numbers, told)
+
+
+def champions(warehouse: Warehouse, name: str | None = None) -> Iterator[str]:
+    """Yield one line per use case about the model in service."""
+    with warehouse.reading() as connection:
+        for use_case in catalog.use_case_names():
+            if name in (None, use_case):
+                champion = ledger.champion(connection, use_case)
+                if champion is None:
+                    yield f"{use_case}: no champion; run ./nightshift train {use_case} --promote"
+                else:
+                    yield (
+                        f"{use_case}: champion is version {champion.model_version}, trained as "
+                        f"of {champion.as_of}, SHA-256 {champion.sha256[:12]}…"
+                    )

@@ -1,0 +1,301 @@
+"""The warehouse's fixed tables; those of a use case are in `use_cases`.
+
+Change a table here and add an Alembic migration beside `migrations/versions`; a test fails
+while the two differ.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC as ZONE_UTC
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+DAY_STATES = ("writing", "done", "stopped", "absent")
+RUN_STATUSES = (
+    "running",
+    "done",
+    "unchanged",
+    "stopped",
+    "waiting",
+    "failed",
+    "crashed",
+)
+
+
+class UTC(sa.TypeDecorator[datetime]):
+    """An instant: stored in UTC, always an aware datetime in Python, on SQLite too."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """Return the instant as the database stores it; raises `ValueError` for a naive one."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value!r} has no time zone; the warehouse stores instants in UTC")
+        instant = value.astimezone(ZONE_UTC)
+        return instant.replace(tzinfo=None) if dialect.name == "sqlite" else instant
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """Return the instant as an aware datetime in UTC."""
+        if value is None:
+            return None
+        return (
+            value.replace(tzinfo=ZONE_UTC) if value.tzinfo is None else value.astimezone(ZONE_UTC)
+        )
+
+
+JSON = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+"""JSON text on SQLite, `jsonb` on Postgres; None is SQL NULL."""
+
+RowNumber = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+"""A counted key; SQLite counts only `INTEGER` columns."""
+
+
+def required(name: str, kind: Any, comment: str) -> sa.Column[Any]:
+    """Return a column that always has a value."""
+    return sa.Column(name, kind, nullable=False, comment=comment)
+
+
+def optional(name: str, kind: Any, comment: str) -> sa.Column[Any]:
+    """Return a column that may be empty."""
+    return sa.Column(name, kind, nullable=True, comment=comment)
+
+
+def counted(name: str, comment: str) -> sa.Column[Any]:
+    """Return a primary key column that the database counts up."""
+    return sa.Column(name, RowNumber, primary_key=True, autoincrement=True, comment=comment)
+
+
+def _one_of(column: str, values: tuple[str, ...]) -> sa.CheckConstraint:
+    listed = ", ".join(f"'{value}'" for value in values)
+    return sa.CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+stage_days = sa.Table(
+    "stage_days",
+    metadata,
+    required("stage", sa.Text, "ingest, features, score, monitor and so on"),
+    required("subject", sa.Text, "the dataset or use case the stage worked on"),
+    required("data_day", sa.Date, "the data day, in the dataset's time zone"),
+    required("state", sa.Text, "writing, done, stopped or absent; only done days may be read"),
+    required("run_id", sa.Text, "the stage run that brought the day into this state"),
+    optional("input_hash", sa.Text, "fingerprint of what the stage read for this day"),
+    optional("output_hash", sa.Text, "fingerprint of what the stage wrote for this day"),
+    optional("reason", sa.Text, "why the day stopped or is absent, in words"),
+    required("at", UTC, "when the day came into this state, UTC"),
+    sa.PrimaryKeyConstraint("stage", "subject", "data_day"),
+    _one_of("state", DAY_STATES),
+    comment="What is done: one row per stage, subject and data day; the commit point of all stages",
+)
+
+stage_runs = sa.Table(
+    "stage_runs",
+    metadata,
+    required("run_id", sa.Text, "the run; results carry it"),
+    required("stage", sa.Text, "ingest, features, score, monitor and so on"),
+    required("subject", sa.Text, "the dataset or use case the stage worked on"),
+    required("window_start", sa.Date, "first data day asked for"),
+    required("window_end", sa.Date, "last data day asked for"),
+    required("status", sa.Text, "running, done, unchanged, stopped, waiting, failed or crashed"),
+    required("rows_in", sa.BigInteger, "rows read"),
+    required("rows_out", sa.BigInteger, "rows accepted and written"),
+    required("rows_held", sa.BigInteger, "rows held back in quarantine"),
+    optional("input_versions", JSON, "lake table → version read"),
+    optional("output_versions", JSON, "lake table → version written"),
+    optional("code_revision", sa.Text, "git commit of the code that ran"),
+    optional("airflow_dag_id", sa.Text, "the Airflow DAG, when Airflow started the run"),
+    optional("airflow_run_id", sa.Text, "the Airflow DAG run, when Airflow started the run"),
+    required("started_at", UTC, "when the run began, UTC"),
+    optional("finished_at", UTC, "when it ended, or was found dead, UTC"),
+    optional("error", sa.Text, "why it failed, stopped or waits, in one line"),
+    optional("notes", JSON, "what the run found worth saying, a list of sentences"),
+    sa.PrimaryKeyConstraint("run_id"),
+    sa.Index(None, "stage", "subject", "started_at"),
+    _one_of("status", RUN_STATUSES),
+    comment="Every run of every stage, also those that changed nothing",
+)
+
+score_runs = sa.Table(
+    "score_runs",
+    metadata,
+    required("run_id", sa.Text, "the stage run that scored"),
+    required("use_case", sa.Text, "the use case scored"),
+    required("model_version", sa.Text, "version of the champion that scored"),
+    required("model_sha256", sa.Text, "SHA-256 of the model file"),
+    required("feature_service", sa.Text, "Feast feature service the features came from"),
+    required("lake_versions", JSON, "lake table → version the features were read at"),
+    required("rows_due", sa.BigInteger, "entities in the frame"),
+    required("rows_scored", sa.BigInteger, "scores computed; equals rows_due"),
+    required("rows_changed", sa.BigInteger, "score rows that differ from those before"),
+    required("content_hash", sa.Text, "fingerprint of keys, predictions, decisions and reasons"),
+    optional("code_revision", sa.Text, "git commit of the code that ran"),
+    optional("data_days", JSON, "the data days scored, a list of YYYY-MM-DD"),
+    sa.PrimaryKeyConstraint("run_id"),
+    sa.Index(None, "use_case"),
+    comment="Lineage of scores: join on run_id to learn model, features, lake versions and code",
+)
+
+model_ledger = sa.Table(
+    "model_ledger",
+    metadata,
+    counted("entry", "order of the entries"),
+    required("use_case", sa.Text, "the use case the model serves"),
+    required("model_version", sa.Text, "version in the model registry"),
+    required("sha256", sa.Text, "SHA-256 of the model file"),
+    required("event", sa.Text, "registered, promoted, kept, refused or rolled_back"),
+    required("actor", sa.Text, "who or what decided"),
+    required("reason", sa.Text, "why, in words"),
+    optional("evidence", JSON, "the numbers the decision rests on"),
+    optional("artifact_uri", sa.Text, "folder of the model's files"),
+    optional("as_of", sa.Date, "labels mature on this day were used"),
+    required("at", UTC, "when it was decided, UTC"),
+    sa.Index(None, "use_case", "at"),
+    comment="Append-only history of models; its newest promotion says who is champion",
+)
+
+model_performance = sa.Table(
+    "model_performance",
+    metadata,
+    required("use_case", sa.Text, "the use case"),
+    required("target_date", sa.Date, "the day the scores were about"),
+    required("model_version", sa.Text, "the model that scored"),
+    required("slice", sa.Text, "all, or the group of rows measured"),
+    required("metric", sa.Text, "name of the metric"),
+    optional("value", sa.Double, "the metric; empty when it is undefined on the rows"),
+    optional("lower", sa.Double, "lower end of its 95 % interval"),
+    optional("upper", sa.Double, "upper end of its 95 % interval"),
+    required("n", sa.BigInteger, "rows measured"),
+    required("label_coverage", sa.Double, "share of scores whose outcome is known, 0 to 1"),
+    optional("run_id", sa.Text, "the stage run that measured"),
+    sa.PrimaryKeyConstraint("use_case", "target_date", "model_version", "slice", "metric"),
+    comment="Realised performance of scores whose outcomes are mature",
+)
+
+drift_metrics = sa.Table(
+    "drift_metrics",
+    metadata,
+    required("use_case", sa.Text, "the use case"),
+    required("data_day", sa.Date, "the data day whose scored rows were compared"),
+    required("column_name", sa.Text, "the feature, the prediction or the label"),
+    required("kind", sa.Text, "feature, prediction or label"),
+    required("method", sa.Text, "how the distance is measured"),
+    optional("value", sa.Double, "the distance from the reference"),
+    optional("threshold", sa.Double, "the distance above which the column has drifted"),
+    optional("drifted", sa.Boolean, "whether value exceeds threshold"),
+    required("reference_id", sa.Text, "fingerprint of the reference sample"),
+    optional("importance", sa.Double, "share of the model's gain that the feature has, 0 to 1"),
+    optional("run_id", sa.Text, "the stage run that measured"),
+    sa.PrimaryKeyConstraint("use_case", "data_day", "column_name", "kind", "method"),
+    comment="Distance of each night's rows from the model's reference, column by column",
+)
+
+validation_results = sa.Table(
+    "validation_results",
+    metadata,
+    required("dataset", sa.Text, "the dataset"),
+    required("table_name", sa.Text, "the lake table checked"),
+    required("data_day", sa.Date, "the data day judged"),
+    required("rule", sa.Text, "name of the rule"),
+    required("column_name", sa.Text, "the column or columns looked at; empty for whole-row rules"),
+    optional("severity", sa.Text, "critical, warning or info"),
+    required("on_failure", sa.Text, "what a failure does: stop, quarantine or record"),
+    required("success", sa.Boolean, "whether the day passed"),
+    required("evaluated", sa.BigInteger, "rows looked at"),
+    required("unexpected", sa.BigInteger, "rows that failed"),
+    required("run_id", sa.Text, "the stage run that judged"),
+    sa.PrimaryKeyConstraint("dataset", "table_name", "data_day", "rule"),
+    comment="Verdict of every rule on every landed day",
+)
+
+quarantine = sa.Table(
+    "quarantine",
+    metadata,
+    counted("entry", "number of the entry; identical rows of a day have one each"),
+    required("dataset", sa.Text, "the dataset"),
+    required("table_name", sa.Text, "the lake table the row was meant for"),
+    required("data_day", sa.Date, "the data day it was landed with"),
+    required("row_hash", sa.Text, "fingerprint of the row's content"),
+    required("row_key", sa.Text, "the row's key, for reading"),
+    required("rule", sa.Text, "the rule it broke"),
+    required("payload", JSON, "the row as it came"),
+    required("run_id", sa.Text, "the stage run that held it"),
+    sa.Index(None, "dataset", "table_name", "data_day"),
+    sa.Index(None, "row_hash", "rule"),
+    comment="Rows held back, one per broken rule",
+)
+
+quarantine_decisions = sa.Table(
+    "quarantine_decisions",
+    metadata,
+    counted("entry", "order of the decisions"),
+    required("row_hash", sa.Text, "fingerprint of the row decided on"),
+    required("rule", sa.Text, "the rule it broke"),
+    required("action", sa.Text, "release, correct, discard or waive"),
+    optional("payload", JSON, "the corrected row"),
+    required("actor", sa.Text, "who decided"),
+    required("reason", sa.Text, "why, in words"),
+    required("at", UTC, "when, UTC"),
+    sa.Index(None, "row_hash", "rule"),
+    comment="Append-only decisions on held rows; ingest applies them whenever the row lands again",
+)
+
+readiness = sa.Table(
+    "readiness",
+    metadata,
+    required("use_case", sa.Text, "the use case"),
+    required("target_date", sa.Date, "the day the scores are about"),
+    optional("due_by", UTC, "when the scores should be ready, UTC"),
+    required("state", sa.Text, "ready, late, held or failed"),
+    optional("ready_at", UTC, "when they became ready, UTC"),
+    optional("reason", sa.Text, "why they are not, in words"),
+    sa.PrimaryKeyConstraint("use_case", "target_date"),
+    comment="May this morning's scores be used?",
+)
+
+incidents = sa.Table(
+    "incidents",
+    metadata,
+    counted("incident", "number of the incident"),
+    required("subject", sa.Text, "the dataset or use case concerned"),
+    required("kind", sa.Text, "what sort of trouble"),
+    required("detail", sa.Text, "what is wrong and what to do, in words"),
+    optional("data_day", sa.Date, "the data day concerned, if one is"),
+    required("since", UTC, "when it was first seen, UTC"),
+    required("last_seen", UTC, "when it was last seen, UTC"),
+    optional("resolved_at", UTC, "when it was over, UTC"),
+    sa.Index(None, "subject", "kind", "since"),
+    comment="What is wrong, since when, and whether it is over",
+)
+
+acknowledgements = sa.Table(
+    "acknowledgements",
+    metadata,
+    counted("acknowledgement", "number of the acknowledgement"),
+    sa.Column(
+        "incident",
+        RowNumber,
+        sa.ForeignKey("incidents.incident", name="fk_acknowledgements_incident"),
+        nullable=False,
+        index=True,
+        comment="the incident silenced",
+    ),
+    required("actor", sa.Text, "who silenced it"),
+    required("reason", sa.Text, "why, in words"),
+    required("at", UTC, "when, UTC"),
+    optional("until", UTC, "until when it is silent, UTC; empty for until it is over"),
+    comment="Who silenced an incident, and until when",
+)

@@ -1,0 +1,228 @@
+"""A use case's own tables and views, built from its declaration and only ever widened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from include.declare import Column, ColumnType, UseCase
+from include.errors import ConfigurationError
+from include.warehouse.engine import Warehouse
+from include.warehouse.locks import lock
+from include.warehouse.tables import UTC, counted, optional, required
+from include.warehouse.views import create_views
+
+REASONS = (1, 2, 3)
+"""Ranks of the reasons a score row carries."""
+
+TYPES: dict[ColumnType, Any] = {
+    "string": sa.Text(),
+    "int64": sa.BigInteger(),
+    "float64": sa.Double(),
+    "bool": sa.Boolean(),
+    "timestamp": UTC(),
+}
+"""How a declared column is stored."""
+
+
+@dataclass(frozen=True)
+class UseCaseTables:
+    """The tables of one use case.
+
+    Attributes:
+        scores: what is true now; unique by data day, target date and entity keys.
+        revisions: the score rows that were superseded, with `valid_to`.
+        outcomes: mature truth; unique by target date and entity keys.
+        key: names of the columns that identify a score.
+        content: names of the score columns that come from scoring, key and run aside.
+    """
+
+    scores: sa.Table
+    revisions: sa.Table
+    outcomes: sa.Table
+    key: tuple[str, ...]
+    content: tuple[str, ...]
+
+    @property
+    def entity_key(self) -> tuple[str, ...]:
+        """Names of the columns that identify an outcome: target date and entity keys."""
+        return self.key[1:]
+
+
+def use_case_tables(use_case: UseCase) -> UseCaseTables:
+    """Return the tables of a use case as its declaration wants them.
+
+    Raises `ConfigurationError` when a declared column has the name of one of our own.
+    """
+    metadata = sa.MetaData()
+    name = use_case.name
+    keys = ("data_day", "target_date", *use_case.key_names)
+    content = (*(column.name for column in use_case.score_columns), *_CONTENT)
+    _refuse_collisions(use_case, (*keys, *content, *_PROVENANCE, "valid_to", "revision", "label"))
+    scores = sa.Table(
+        f"{name}_scores",
+        metadata,
+        *_score_columns(use_case),
+        sa.PrimaryKeyConstraint(*keys, name=f"pk_{name}_scores"),
+        sa.Index(f"ix_{name}_scores_target", *keys[1:]),
+        sa.Index(f"ix_{name}_scores_run", "run_id"),
+        comment=f"Scores of {name}, as true now; replaced by data day. {use_case.description}",
+    )
+    revisions = sa.Table(
+        f"{name}_scores_revisions",
+        metadata,
+        counted("revision", "order in which rows were superseded"),
+        *_score_columns(use_case),
+        required("valid_to", UTC, "until when the row was true, UTC"),
+        sa.Index(f"ix_{name}_scores_revisions_key", *keys),
+        comment=f"Scores of {name} that were superseded: what we said before",
+    )
+    outcomes = sa.Table(
+        f"{name}_outcomes",
+        metadata,
+        required("target_date", sa.Date, "the day the outcome happened"),
+        *(_declared(column, required) for column in use_case.entity_keys),
+        optional(
+            "label", sa.Double, f"the truth; empty when there is none. {use_case.label.meaning}"
+        ),
+        required("matured_at", UTC, "from when the label can no longer change, UTC"),
+        required("run_id", sa.Text, "the stage run that wrote the row"),
+        sa.PrimaryKeyConstraint(*keys[1:], name=f"pk_{name}_outcomes"),
+        comment=f"Mature outcomes of {name}",
+    )
+    return UseCaseTables(scores, revisions, outcomes, keys, content)
+
+
+def apply(warehouse: Warehouse, use_case: UseCase) -> list[str]:
+    """Create a use case's tables, or add the columns they lack, and bring its views up to date.
+
+    Returns what was done, in words; empty when nothing was. Columns that are no longer
+    declared stay, empty from now on.
+
+    Raises `ConfigurationError` when a declared column is stored with another type, or the
+    entity keys are others: that cannot be done without touching rows that analysts read.
+    """
+    tables = use_case_tables(use_case)
+    done: list[str] = []
+    with (
+        lock(warehouse, "init", use_case.name),
+        warehouse.transaction() as connection,
+    ):
+        for table in (tables.scores, tables.revisions, tables.outcomes):
+            done += _create_or_widen(connection, table)
+        done += create_views(connection, tables.scores, tables.revisions, tables.outcomes)
+    return done
+
+
+def _score_columns(use_case: UseCase) -> list[sa.Column[Any]]:
+    return [
+        required("data_day", sa.Date, "the data day the score was computed from"),
+        required("target_date", sa.Date, "the day the score is about"),
+        *(_declared(column, required) for column in use_case.entity_keys),
+        *(_declared(column, optional) for column in use_case.score_columns),
+        required("prediction", sa.Double, "the model's output; a probability for a binary task"),
+        optional("decision", sa.Boolean, "whether prediction reaches threshold"),
+        optional("threshold", sa.Double, "the threshold chosen with the model"),
+        required("model_version", sa.Text, "the model that scored"),
+        *(column for rank in REASONS for column in _reason_columns(rank)),
+        optional("reason_method", sa.Text, "exact or approximate contributions"),
+        required("scored_at", UTC, "when the score was computed, UTC"),
+        required("valid_from", UTC, "from when the row is what we say, UTC"),
+        required("run_id", sa.Text, "the stage run that scored; joins to score_runs"),
+    ]
+
+
+def _reason_columns(rank: int) -> list[sa.Column[Any]]:
+    nth = {1: "strongest", 2: "second", 3: "third"}[rank]
+    return [
+        optional(f"reason_{rank}", sa.Text, f"the {nth} reason for the prediction, in words"),
+        optional(f"reason_{rank}_feature", sa.Text, f"the feature of the {nth} reason"),
+        optional(
+            f"reason_{rank}_contribution",
+            sa.Double,
+            f"how far the {nth} reason moved the model's margin (log odds for a binary task)",
+        ),
+    ]
+
+
+_CONTENT = (
+    "prediction",
+    "decision",
+    "threshold",
+    "model_version",
+    *(f"reason_{rank}{part}" for rank in REASONS for part in ("", "_feature", "_contribution")),
+    "reason_method",
+)
+_PROVENANCE = ("scored_at", "valid_from", "run_id")
+
+
+def _declared(column: Column, kind: Any) -> sa.Column[Any]:
+    made: sa.Column[Any] = kind(column.name, TYPES[column.type], column.description)
+    return made
+
+
+def _refuse_collisions(use_case: UseCase, names: Sequence[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigurationError(
+            f"use case {use_case.name} declares columns that a score row has already: "
+            f"{', '.join(twice)}; rename them in entity_keys or score_columns"
+        )
+
+
+def _create_or_widen(connection: sa.Connection, table: sa.Table) -> list[str]:
+    inspector = sa.inspect(connection)
+    if not inspector.has_table(table.name):
+        table.create(connection)
+        return [f"created table {table.name}"]
+    present = {column["name"]: column["type"] for column in inspector.get_columns(table.name)}
+    key = tuple(inspector.get_pk_constraint(table.name)["constrained_columns"])
+    _refuse_retyped(connection, table, present, key)
+    added = [column for column in table.columns if column.name not in present]
+    for column in added:
+        _add_column(connection, table, column)
+    return [f"added column {column.name} to {table.name}" for column in added]
+
+
+def _refuse_retyped(
+    connection: sa.Connection, table: sa.Table, present: dict[str, Any], key: tuple[str, ...]
+) -> None:
+    wanted_key = tuple(column.name for column in table.primary_key.columns)
+    advice = (
+        "rows already published cannot be reinterpreted: give the declaration its old form, "
+        "or a new use case or column name"
+    )
+    if set(key) != set(wanted_key):
+        raise ConfigurationError(
+            f"table {table.name} is keyed by {', '.join(key)}, and the declaration wants "
+            f"{', '.join(wanted_key)}; {advice}"
+        )
+    for column in table.columns:
+        if column.name not in present:
+            continue
+        was = present[column.name].compile(connection.dialect)
+        wants = column.type.compile(connection.dialect)
+        if was != wants:
+            raise ConfigurationError(
+                f"column {column.name} of table {table.name} is {was}, and the declaration "
+                f"wants {wants}; {advice}"
+            )
+
+
+def _add_column(connection: sa.Connection, table: sa.Table, column: sa.Column[Any]) -> None:
+    """Add a column, empty for the rows already there."""
+    if not column.nullable:
+        raise ConfigurationError(
+            f"table {table.name} lacks column {column.name}, which may not be empty; "
+            "it is not a table that Nightshift made"
+        )
+    preparer = connection.dialect.identifier_preparer
+    name = preparer.format_column(column)
+    place = preparer.format_table(table)
+    kind = column.type.compile(connection.dialect)
+    connection.exec_driver_sql(f"ALTER TABLE {place} ADD COLUMN {name} {kind}")
+    if connection.dialect.supports_comments:
+        connection.execute(sa.schema.SetColumnComment(column))

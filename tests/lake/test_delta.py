@@ -1,0 +1,99 @@
+"""The lake replaces days atomically and says clearly when it cannot."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from include.errors import SchemaBreak, StorageUnavailable
+from include.lake.delta import Lake
+
+DAYS = [date(2013, 1, 1) + timedelta(days=n) for n in range(6)]
+
+
+def rows_of(*items: tuple[date, int]) -> pa.Table:
+    return pa.table(
+        {
+            "value": pa.array([value for _, value in items], pa.int64()),
+            "data_day": pa.array([day for day, _ in items], pa.date32()),
+        }
+    )
+
+
+def content(lake: Lake) -> list[tuple[date, int]]:
+    found = lake.read("d/t").to_pylist()
+    return sorted((row["data_day"], row["value"]) for row in found)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sets(st.sampled_from(DAYS), min_size=1),
+            st.lists(st.tuples(st.sampled_from(DAYS), st.integers(0, 9)), max_size=8),
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_replacing_days_equals_the_obvious_oracle(
+    tmp_path_factory: pytest.TempPathFactory,
+    writes: list[tuple[set[date], list[tuple[date, int]]]],
+) -> None:
+    lake = Lake(str(tmp_path_factory.mktemp("lake")))
+    oracle: list[tuple[date, int]] = []
+    for days, items in writes:
+        mine = [(day, value) for day, value in items if day in days]
+        lake.replace_days("d/t", rows_of(*mine), sorted(days))
+        oracle = [row for row in oracle if row[0] not in days] + mine
+    assert content(lake) == sorted(oracle)
+
+
+def test_rows_outside_the_days_are_refused_and_nothing_changes(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
+    lake.replace_days("d/t", rows_of((DAYS[0], 1)), [DAYS[0]])
+    with pytest.raises(ValueError, match="outside the days"):
+        lake.replace_days("d/t", rows_of((DAYS[0], 2), (DAYS[1], 3)), [DAYS[0]])
+    assert content(lake) == [(DAYS[0], 1)]
+
+
+def test_other_columns_are_a_schema_break(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
+    lake.replace_days("d/t", rows_of((DAYS[0], 1)), [DAYS[0]])
+    other = rows_of((DAYS[0], 1)).rename_columns(["renamed", "data_day"])
+    with pytest.raises(SchemaBreak, match="d/t"):
+        lake.replace_days("d/t", other, [DAYS[0]])
+
+
+def test_a_lake_that_cannot_be_written_says_where(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("a file where the lake should be")
+    with pytest.raises(StorageUnavailable, match=str(blocked)):
+        Lake(str(blocked)).replace_days("d/t", rows_of((DAYS[0], 1)), [DAYS[0]])
+
+
+def test_reading_a_table_never_written_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(StorageUnavailable, match="land a day first"):
+        Lake(str(tmp_path)).read("d/t")
+
+
+def test_only_the_days_asked_for_are_read(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
+    lake.replace_days("d/t", rows_of(*((day, n) for n, day in enumerate(DAYS))), DAYS)
+    found = lake.read("d/t", [DAYS[1], DAYS[4]])
+    assert sorted(found.column("value").to_pylist()) == [1, 4]
+    assert lake.read("d/t", []).num_rows == 0
+
+
+def test_a_snapshot_carries_its_fingerprint_in_the_same_commit(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
+    assert lake.fingerprint("d/s") is None
+    lake.overwrite("d/s", pa.table({"x": [1]}), "first")
+    lake.overwrite("d/s", pa.table({"x": [2]}), "second")
+    assert lake.fingerprint("d/s") == "second"
+    assert lake.versions(["d/s", "d/nothing"]) == {"d/s": 1}

@@ -1,0 +1,354 @@
+"""Replacement of days: nothing unchanged is touched, nothing superseded is lost."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from include.errors import DataError
+from include.warehouse import tables as fixed
+from include.warehouse.engine import Warehouse
+from include.warehouse.replace import (
+    ScoreChange,
+    content_hashes,
+    replace_days,
+    replace_scores,
+)
+from include.warehouse.use_cases import UseCaseTables
+
+DAYS = [date(2013, 10, day) for day in (5, 6, 7)]
+NOON = datetime(2013, 10, 8, 12, tzinfo=UTC)
+ODD = 0.1 + 0.2  # has no short decimal form
+
+
+def frame(*rows: dict[str, Any]) -> pd.DataFrame:
+    """Return score rows as scoring hands them in, defaults filled."""
+    filled = [
+        {
+            "data_day": DAYS[0],
+            "target_date": DAYS[0] + timedelta(days=1),
+            "promised_at": pd.Timestamp("2013-10-06 15:00:00.123456", tz="America/New_York"),
+            "customer": "ann",
+            "order_number": 1,
+            "shop": "north",
+            "weight": 1.5,
+            "gift": True,
+            "items": 3,
+            "prediction": ODD,
+            "decision": False,
+            "threshold": 0.5,
+            "model_version": "1",
+            "reason_1": "carrier's share: raises the risk",
+            "reason_1_feature": "share",
+            "reason_1_contribution": -0.25,
+            "reason_2": None,
+            "reason_2_feature": None,
+            "reason_2_contribution": None,
+            "reason_3": None,
+            "reason_3_feature": None,
+            "reason_3_contribution": None,
+            "reason_method": "exact",
+        }
+        | row
+        for row in rows
+    ]
+    return pd.DataFrame(filled)
+
+
+def put(
+    warehouse: Warehouse,
+    tables: UseCaseTables,
+    rows: pd.DataFrame,
+    *,
+    run: str = "first",
+    hour: int = 0,
+    days: list[date] = DAYS[:1],
+) -> ScoreChange:
+    with warehouse.transaction() as connection:
+        now = NOON + timedelta(hours=hour)
+        return replace_scores(connection, tables, days, rows, run, now)
+
+
+def read(warehouse: Warehouse, table: sa.Table) -> list[dict[str, Any]]:
+    with warehouse.reading() as connection:
+        query = sa.select(table).order_by(*table.primary_key.columns)
+        return [dict(row._mapping) for row in connection.execute(query)]
+
+
+def test_a_score_comes_back_as_it_was_written(warehouse: Warehouse, tables: UseCaseTables) -> None:
+    change = put(warehouse, tables, frame({}))
+    assert (change.rows_changed, change.inserted) == (1, 1)
+    (row,) = read(warehouse, tables.scores)
+    assert row["prediction"] == ODD
+    assert row["promised_at"] == datetime(2013, 10, 6, 19, 0, 0, 123456, tzinfo=UTC)
+    assert (row["gift"], row["items"], row["decision"]) == (True, 3, False)
+    assert (row["reason_2"], row["reason_2_contribution"]) == (None, None)
+    assert (row["run_id"], row["scored_at"], row["valid_from"]) == ("first", NOON, NOON)
+
+
+def test_the_same_rows_again_touch_nothing(warehouse: Warehouse, tables: UseCaseTables) -> None:
+    rows = frame({}, {"order_number": 2, "weight": None, "shop": None, "gift": None, "items": None})
+    first = put(warehouse, tables, rows)
+    before = read(warehouse, tables.scores)
+    again = put(warehouse, tables, rows.iloc[::-1], run="second", hour=1)
+    assert again.rows_changed == 0
+    assert again.content_hash == first.content_hash
+    assert read(warehouse, tables.scores) == before
+    assert read(warehouse, tables.revisions) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"prediction": np.nextafter(ODD, 1)},
+        {"model_version": "2"},
+        {"decision": True},
+        {"reason_1": "another"},
+        {"reason_2_contribution": 0.0},
+        {"shop": None},
+        {"weight": 2.0},
+    ],
+    ids=str,
+)
+def test_a_changed_row_is_kept_as_a_revision(
+    warehouse: Warehouse, tables: UseCaseTables, change: dict[str, Any]
+) -> None:
+    put(warehouse, tables, frame({}, {"order_number": 2}))
+    told = put(warehouse, tables, frame(change, {"order_number": 2}), run="second", hour=1)
+    assert (told.rows_changed, told.inserted, told.updated, told.removed) == (1, 0, 1, 0)
+    changed, kept = read(warehouse, tables.scores)
+    assert (changed["run_id"], changed["valid_from"]) == ("second", NOON + timedelta(hours=1))
+    assert (kept["run_id"], kept["valid_from"]) == ("first", NOON)
+    (old,) = read(warehouse, tables.revisions)
+    assert (old["run_id"], old["valid_from"]) == ("first", NOON)
+    assert old["valid_to"] == NOON + timedelta(hours=1)
+    assert old["prediction"] == ODD
+
+
+def test_a_row_that_is_gone_is_kept_as_a_revision(
+    warehouse: Warehouse, tables: UseCaseTables
+) -> None:
+    put(warehouse, tables, frame({}, {"order_number": 2}))
+    told = put(warehouse, tables, frame({}), hour=1)
+    assert (told.removed, told.rows_changed) == (1, 1)
+    assert [row["order_number"] for row in read(warehouse, tables.scores)] == [1]
+    assert [row["order_number"] for row in read(warehouse, tables.revisions)] == [2]
+
+
+def test_a_day_without_rows_ends_empty_and_other_days_stay(
+    warehouse: Warehouse, tables: UseCaseTables
+) -> None:
+    both = frame({}, {"data_day": DAYS[1]})
+    put(warehouse, tables, both, days=DAYS[:2])
+    told = put(warehouse, tables, both.iloc[:0], hour=1, days=DAYS[:1])
+    assert told.removed == 1
+    assert [row["data_day"] for row in read(warehouse, tables.scores)] == [DAYS[1]]
+
+
+def test_what_we_said_at_an_instant_is_one_query(
+    warehouse: Warehouse, tables: UseCaseTables
+) -> None:
+    for hour, prediction in ((0, 0.1), (2, 0.2), (4, 0.3)):
+        put(warehouse, tables, frame({"prediction": prediction}), hour=hour)
+    history = sa.Table(
+        "late_order_scores_history",
+        sa.MetaData(),
+        *(sa.Column(name, fixed.UTC) for name in ("valid_from", "valid_to")),
+        sa.Column("prediction", sa.Double),
+    )
+    c = history.c
+    said = []
+    with warehouse.reading() as connection:
+        for hour in (1, 2, 5):
+            at = NOON + timedelta(hours=hour)
+            valid = (c.valid_from <= at) & (c.valid_to.is_(None) | (c.valid_to > at))
+            said.append(connection.scalars(sa.select(c.prediction).where(valid)).all())
+    assert said == [[0.1], [0.2], [0.3]]
+
+
+def test_hashes_are_the_same_on_both_databases_and_for_any_window(
+    warehouse: Warehouse, tables: UseCaseTables
+) -> None:
+    rows = frame({}, {"data_day": DAYS[1], "customer": "bób"}, {"order_number": 2})
+    whole = put(warehouse, tables, rows, days=DAYS)
+    # Pinned: the same on SQLite and Postgres, and from one version to the next.
+    assert whole.content_hash == PINNED
+    for day in DAYS:
+        night = rows[rows["data_day"] == day].sample(frac=1, random_state=1)
+        assert put(warehouse, tables, night, days=[day]).day_hashes == {day: whole.day_hashes[day]}
+    assert content_hashes(tables, rows, DAYS) == whole.day_hashes
+    assert len(set(whole.day_hashes.values())) == 3
+
+
+PINNED = "f684b31b1d2f87d742be4efb7ccad5985b0374920bdffa11b7bcabf346a61315"
+
+
+def test_dtypes_do_not_matter(warehouse: Warehouse, tables: UseCaseTables) -> None:
+    rows = frame({}, {"order_number": 2, "weight": -0.0})
+    first = put(warehouse, tables, rows)
+    odd = rows.assign(
+        data_day=pd.to_datetime(rows["data_day"]),
+        target_date=pd.to_datetime(rows["target_date"]).astype("datetime64[ns]"),
+        promised_at=rows["promised_at"].dt.tz_convert("UTC").astype("datetime64[ns, UTC]"),
+        customer=rows["customer"].astype("category"),
+        order_number=rows["order_number"].astype("int32"),
+        shop=rows["shop"].astype("string"),
+        gift=rows["gift"].astype("boolean"),
+        items=rows["items"].astype("float64"),
+        weight=[1.5, 0.0],
+        reason_2=pd.Series([pd.NA, pd.NA], dtype="string"),
+        reason_2_contribution=pd.Series([np.nan, np.nan]),
+        unrelated=1,
+    )
+    again = put(warehouse, tables, odd)
+    assert (again.rows_changed, again.content_hash) == (0, first.content_hash)
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ({"prediction": float("nan")}, "prediction .* is missing in 1 rows"),
+        ({"prediction": float("inf")}, "prediction .* infinite"),
+        ({"customer": None}, "customer .* is missing in 1 rows"),
+        ({"items": "many"}, "items .* not BIGINT"),
+        ({"prediction": "high"}, "prediction .* not DOUBLE"),
+        ({"customer": "a\x00b"}, "customer .* NUL"),
+    ],
+    ids=str,
+)
+def test_bad_values_are_refused_and_nothing_changes(
+    warehouse: Warehouse, tables: UseCaseTables, row: dict[str, Any], told: str
+) -> None:
+    put(warehouse, tables, frame({}))
+    before = read(warehouse, tables.scores)
+    with pytest.raises(DataError, match=told):
+        put(warehouse, tables, frame(row))
+    assert read(warehouse, tables.scores) == before
+
+
+def test_repeated_keys_missing_columns_and_other_days_are_refused(
+    warehouse: Warehouse, tables: UseCaseTables
+) -> None:
+    with pytest.raises(DataError, match="1 rows for late_order_scores repeat a key"):
+        put(warehouse, tables, frame({}, {"prediction": 0.9}))
+    with pytest.raises(DataError, match="lack the columns threshold"):
+        put(warehouse, tables, frame({}).drop(columns="threshold"))
+    with pytest.raises(ValueError, match="days that are not replaced"):
+        put(warehouse, tables, frame({"data_day": DAYS[2]}))
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    steps=st.lists(
+        st.tuples(
+            st.sets(st.sampled_from(DAYS), min_size=1),
+            st.dictionaries(
+                st.tuples(st.sampled_from(DAYS), st.integers(1, 4)),
+                st.sampled_from([0.0, 0.1, ODD]),
+                max_size=8,
+            ),
+        ),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_any_sequence_of_replacements_equals_the_last_word_and_keeps_every_other(
+    warehouse: Warehouse,
+    tables: UseCaseTables,
+    steps: list[tuple[set[date], dict[tuple[date, int], float]]],
+) -> None:
+    """Compare with a dict: the truth now, and a list of what was superseded."""
+    with warehouse.transaction() as connection:
+        for table in (tables.scores, tables.revisions):
+            connection.execute(sa.delete(table))
+    truth: dict[tuple[date, int], tuple[float, str]] = {}
+    past: list[tuple[date, int, float, str]] = []
+    for number, (days, wanted) in enumerate(steps):
+        run = f"run {number}"
+        new = {key: value for key, value in wanted.items() if key[0] in days}
+        rows = frame(
+            *(
+                {"data_day": day, "order_number": order, "prediction": value}
+                for (day, order), value in new.items()
+            )
+        )
+        if not new:
+            rows = frame({}).iloc[:0]
+        told = put(warehouse, tables, rows, run=run, hour=number, days=sorted(days))
+        changed = 0
+        for key in [key for key in truth if key[0] in days]:
+            if new.get(key) != truth[key][0]:
+                past.append((*key, *truth.pop(key)))
+                changed += key not in new
+        for key, value in new.items():
+            if key not in truth:
+                truth[key] = (value, run)
+                changed += 1
+        assert told.rows_changed == changed
+    found = {
+        (row["data_day"], row["order_number"]): (row["prediction"], row["run_id"])
+        for row in read(warehouse, tables.scores)
+    }
+    assert found == truth
+    kept = [
+        (row["data_day"], row["order_number"], row["prediction"], row["run_id"])
+        for row in read(warehouse, tables.revisions)
+    ]
+    assert sorted(kept) == sorted(past)
+
+
+def verdict(day: date, rule: str, unexpected: int, table: str = "flights") -> dict[str, Any]:
+    return {
+        "dataset": "shop",
+        "table_name": table,
+        "data_day": day,
+        "rule": rule,
+        "column_name": "items",
+        "on_failure": "stop",
+        "success": unexpected == 0,
+        "evaluated": 10,
+        "unexpected": unexpected,
+        "run_id": "run",
+    }
+
+
+def test_days_are_replaced_within_their_filters(warehouse: Warehouse) -> None:
+    table = fixed.validation_results
+    bounds = {"dataset": "shop", "table_name": "flights"}
+    with warehouse.transaction() as connection:
+        connection.execute(sa.insert(table), [verdict(DAYS[0], "a", 1, "other")])
+        rows = [verdict(day, "a", 1) for day in DAYS]
+        assert replace_days(connection, table, "data_day", DAYS, rows, bounds) == 3
+        rows = [verdict(DAYS[1], "b", 0)]
+        assert replace_days(connection, table, "data_day", DAYS[1:], rows, bounds) == 1
+        assert replace_days(connection, table, "data_day", [], [], bounds) == 0
+    found = [(row["table_name"], row["data_day"], row["rule"]) for row in read(warehouse, table)]
+    assert found == [
+        ("flights", DAYS[0], "a"),
+        ("flights", DAYS[1], "b"),
+        ("other", DAYS[0], "a"),
+    ]
+
+
+def test_rows_outside_the_replacement_are_refused(warehouse: Warehouse) -> None:
+    table = fixed.validation_results
+    with (
+        pytest.raises(ValueError, match="outside the days"),
+        warehouse.transaction() as connection,
+    ):
+        replace_days(connection, table, "data_day", DAYS[:1], [verdict(DAYS[1], "a", 0)])
+    with (
+        pytest.raises(ValueError, match="outside the days and filters"),
+        warehouse.transaction() as connection,
+    ):
+        rows = [verdict(DAYS[0], "a", 0, "other")]
+        replace_days(connection, table, "data_day", DAYS, rows, {"table_name": "flights"})

@@ -1,0 +1,187 @@
+"""A use case's tables and views: made from the declaration, widened, never reinterpreted."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from include.declare import Column, UseCase
+from include.errors import ConfigurationError
+from include.warehouse.engine import Warehouse
+from include.warehouse.use_cases import UseCaseTables, apply, use_case_tables
+
+NOW = datetime(2013, 10, 8, 6, tzinfo=UTC)
+PROMISED = datetime(2013, 10, 9, 15, tzinfo=UTC)
+
+
+def score(data_day: int, number: int, prediction: float) -> dict[str, Any]:
+    """Return a score row for 9 October."""
+    return {
+        "data_day": date(2013, 10, data_day),
+        "target_date": date(2013, 10, 9),
+        "promised_at": PROMISED,
+        "customer": "ann",
+        "order_number": number,
+        "prediction": prediction,
+        "model_version": "1",
+        "scored_at": NOW,
+        "valid_from": NOW,
+        "run_id": "run",
+    }
+
+
+def view(warehouse: Warehouse, name: str, *columns: str) -> list[tuple[Any, ...]]:
+    query = sa.select(*(sa.column(it) for it in columns)).select_from(sa.table(name))
+    with warehouse.reading() as connection:
+        return sorted(tuple(row) for row in connection.execute(query))
+
+
+def test_everything_is_made_once_and_explained(warehouse: Warehouse, use_case: UseCase) -> None:
+    told = apply(warehouse, use_case)
+    assert told == [
+        "created table late_order_scores",
+        "created table late_order_scores_revisions",
+        "created table late_order_outcomes",
+        "created view late_order_scores_latest",
+        "created view late_order_scores_outcomes",
+        "created view late_order_scores_history",
+    ]
+    assert apply(warehouse, use_case) == []
+    tables = use_case_tables(use_case)
+    for table in (tables.scores, tables.revisions, tables.outcomes):
+        assert table.comment
+        assert all(column.comment for column in table.columns), table.name
+
+
+def test_the_contract_columns_are_there(use_case: UseCase) -> None:
+    tables = use_case_tables(use_case)
+    contract = {"data_day", "target_date", "prediction", "decision", "threshold", "model_version"}
+    contract |= {"scored_at", "valid_from", "reason_method", "run_id"}
+    contract |= {f"reason_{n}{it}" for n in (1, 2, 3) for it in ("", "_feature", "_contribution")}
+    assert contract | {"promised_at", "shop"} <= set(tables.scores.columns.keys())
+    assert set(tables.scores.columns.keys()) | {"valid_to", "revision"} == set(
+        tables.revisions.columns.keys()
+    )
+    assert tables.key == ("data_day", "target_date", "promised_at", "customer", "order_number")
+
+
+def test_a_key_is_unique(warehouse: Warehouse, tables: UseCaseTables) -> None:
+    with pytest.raises(sa.exc.IntegrityError), warehouse.transaction() as connection:
+        connection.execute(sa.insert(tables.scores), [score(8, 1, 0.1), score(8, 1, 0.2)])
+
+
+def test_added_columns_widen_tables_and_views_and_keep_rows(
+    warehouse: Warehouse, tables: UseCaseTables, use_case: UseCase
+) -> None:
+    with warehouse.transaction() as connection:
+        connection.execute(sa.insert(tables.scores), [score(8, 1, 0.1)])
+    extra = Column("colour", "string", "the wrapping's colour")
+    wider = replace(use_case, score_columns=(extra, *use_case.score_columns))
+    assert apply(warehouse, wider) == [
+        "added column colour to late_order_scores",
+        "added column colour to late_order_scores_revisions",
+        "replaced view late_order_scores_latest",
+        "replaced view late_order_scores_outcomes",
+        "replaced view late_order_scores_history",
+    ]
+    assert apply(warehouse, wider) == []
+    assert view(warehouse, "late_order_scores_latest", "order_number", "colour") == [(1, None)]
+    if not warehouse.is_sqlite:
+        with warehouse.reading() as connection:
+            columns = sa.inspect(connection).get_columns("late_order_scores")
+        comments = {column["name"]: column["comment"] for column in columns}
+        assert comments["colour"] == "the wrapping's colour"
+
+
+def test_a_column_no_longer_declared_stays(
+    warehouse: Warehouse, tables: UseCaseTables, use_case: UseCase
+) -> None:
+    narrower = replace(use_case, score_columns=())
+    assert {it.split()[0] for it in apply(warehouse, narrower)} <= {"replaced"}
+    with warehouse.reading() as connection:
+        names = {it["name"] for it in sa.inspect(connection).get_columns("late_order_scores")}
+    assert "shop" in names
+
+
+def test_a_retyped_column_is_refused_and_nothing_changes(
+    warehouse: Warehouse, tables: UseCaseTables, use_case: UseCase
+) -> None:
+    retyped = replace(
+        use_case,
+        score_columns=(Column("new", "bool", "new"), Column("weight", "string", "kilograms")),
+    )
+    with pytest.raises(ConfigurationError, match="column weight of table late_order_scores is"):
+        apply(warehouse, retyped)
+    with warehouse.reading() as connection:
+        names = {it["name"] for it in sa.inspect(connection).get_columns("late_order_scores")}
+    assert "new" not in names
+
+
+def test_another_key_is_refused(
+    warehouse: Warehouse, tables: UseCaseTables, use_case: UseCase
+) -> None:
+    rekeyed = replace(use_case, entity_keys=use_case.entity_keys[:2])
+    with pytest.raises(ConfigurationError, match="is keyed by"):
+        apply(warehouse, rekeyed)
+
+
+def test_a_declared_column_with_one_of_our_names_is_refused(use_case: UseCase) -> None:
+    clash = replace(use_case, score_columns=(Column("run_id", "string", "mine"),))
+    with pytest.raises(ConfigurationError, match="already: run_id"):
+        use_case_tables(clash)
+
+
+def test_names_that_need_quoting_work(warehouse: Warehouse, use_case: UseCase) -> None:
+    odd = replace(
+        use_case, name="order", score_columns=(Column("group", "string", "it's 5 % off: so"),)
+    )
+    assert len(apply(warehouse, odd)) == 6
+    assert apply(warehouse, odd) == []
+
+
+def test_latest_is_the_newest_data_day_per_target_date_and_entity(
+    warehouse: Warehouse, tables: UseCaseTables
+) -> None:
+    with warehouse.transaction() as connection:
+        connection.execute(
+            sa.insert(tables.scores), [score(7, 1, 0.1), score(8, 1, 0.2), score(7, 2, 0.3)]
+        )
+    found = view(warehouse, "late_order_scores_latest", "order_number", "prediction")
+    assert found == [(1, 0.2), (2, 0.3)]
+
+
+def test_outcomes_stand_beside_their_scores(warehouse: Warehouse, tables: UseCaseTables) -> None:
+    outcome = {name: score(8, 1, 0)[name] for name in tables.entity_key}
+    with warehouse.transaction() as connection:
+        connection.execute(sa.insert(tables.scores), [score(7, 1, 0.1), score(8, 2, 0.3)])
+        connection.execute(
+            sa.insert(tables.outcomes).values(**outcome, label=1, matured_at=NOW, run_id="r")
+        )
+    columns = ("order_number", "prediction", "label")
+    assert view(warehouse, "late_order_scores_outcomes", *columns) == [(1, 0.1, 1.0)]
+
+
+def test_two_inits_of_one_use_case_at_once_both_succeed(
+    warehouse: Warehouse, use_case: UseCase
+) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        told = [pool.submit(apply, warehouse, use_case) for _ in range(2)]
+        assert sorted(len(it.result(timeout=30)) for it in told) == [0, 6]
+
+
+def test_a_view_of_an_analyst_is_not_dropped_behind_their_back(
+    warehouse: Warehouse, tables: UseCaseTables, use_case: UseCase
+) -> None:
+    if warehouse.is_sqlite:
+        pytest.skip("SQLite does not track what depends on a view")
+    with warehouse.transaction() as connection:
+        connection.exec_driver_sql("CREATE VIEW mine AS SELECT * FROM late_order_scores_latest")
+    assert apply(warehouse, use_case) == []
+    wider = replace(use_case, score_columns=(Column("colour", "string", "colour"),))
+    with pytest.raises(ConfigurationError, match="something of yours depends on it"):
+        apply(warehouse, wider)
