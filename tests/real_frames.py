@@ -33,7 +33,11 @@ VIEWS = {
     "route_delays": ["origin", "dest"],
     "origin_hour_delays": ["origin", "hour"],
 }
-LABEL = "arrived_late"
+LABEL = "late"
+_COLUMNS = [
+    *("year", "month", "day", "time_hour", "carrier", "flight", "origin", "dest", "tailnum"),
+    *("sched_dep_time", "sched_arr_time", "arr_delay", "distance", "hour"),
+]
 
 
 def data_folder() -> Path:
@@ -63,7 +67,9 @@ def flights(first: str = "2013-01-01", last: str = "2013-12-30", every: int = 1)
         last: last target date.
         every: keep every n-th row of the year, to be quick.
     """
+    start = pd.Timestamp(first) - pd.Timedelta(days=28)
     year = _year()
+    year = year[year["target_date"].between(start, pd.Timestamp(last))]
     for view, keys in VIEWS.items():
         year = _with_history(year, view, keys)
     year = _with_weather(_with_planes(year))
@@ -85,7 +91,7 @@ def labelled(first: str, last: str, every: int = 1) -> pd.DataFrame:
 
 @lru_cache(maxsize=1)
 def _year() -> pd.DataFrame:
-    raw = pd.read_csv(data_folder() / "flights.csv.zip")
+    raw = pd.read_csv(data_folder() / "flights.csv.zip", usecols=_COLUMNS)
     late = (raw["arr_delay"] >= 15).astype("float64").where(raw["arr_delay"].notna())
     planned = pd.DataFrame(
         {
@@ -109,7 +115,7 @@ def _year() -> pd.DataFrame:
 
 def _with_history(year: pd.DataFrame, view: str, keys: list[str]) -> pd.DataFrame:
     """Add flights and late shares of the 7 and 28 days before each target date."""
-    days = pd.date_range("2013-01-01", "2013-12-31")
+    days = pd.date_range(year["target_date"].min(), year["target_date"].max())
     grouped = year.groupby([*keys, "target_date"])[LABEL].agg(["sum", "count"])
     by_day = grouped.unstack("target_date", fill_value=0)
     stacked = []

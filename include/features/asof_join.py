@@ -55,7 +55,8 @@ def join(
             _load_source(con, i, plan, source, plan.visible(seen))
             _resolve_ties(con, i, plan)
             _match(con, i, plan, entity_keys[i])
-    result = con.sql(_assemble(plans, entity_keys)).to_arrow_table()
+    with reading("the point-in-time join", "of all feature views asked for"):
+        result = con.sql(_assemble(plans, entity_keys)).to_arrow_table()
     _assert_rows(result, entities.num_rows)
     names = [name for plan in plans for _, name in plan.features]
     return result.drop_columns(["row"]).rename_columns(names)

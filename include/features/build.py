@@ -11,6 +11,7 @@ and every row it returns is stamped with the cut-off of its day as `event_timest
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -29,6 +30,8 @@ from include.window import Window
 from include.workspace import Workspace
 
 STAGE = "features"
+
+_log = logging.getLogger(__name__)
 CHUNK_DAYS = 100
 """Days built at once: bounds memory, changes no value."""
 
@@ -78,6 +81,7 @@ def build_features(
                 inputs=workspace.lake.versions(names.landed(dataset, t) for t in dataset.tables),
                 outputs=workspace.lake.versions(feature_tables(dataset)),
             )
+        _log.info(run.result.summary())
         return run.result.or_raise()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -32,6 +33,8 @@ from include.window import Window
 from include.workspace import Workspace
 
 STAGE = "ingest"
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -85,7 +88,8 @@ def ingest(
                     commit.absent(day, why)
             if heal_days:
                 _warn_of_gap(commit, dataset, run, reached)
-    return run.result.or_raise()
+        _log.info(run.result.summary())
+        return run.result.or_raise()
 
 
 def _land(

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import xgboost as xgb
 
 from include.declare import UseCase
 from include.errors import DataError
 from include.training import evaluate, reference
+from include.training.boosting import xgb
 from include.training.evaluate import Estimate, Evaluation
 from include.training.fit import Fitted, fit, labels_of
 from include.training.frame import TrainingFrame

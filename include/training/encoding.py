@@ -13,17 +13,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import xgboost as xgb
 
 from include.errors import DataError, SchemaBreak
+from include.training.boosting import THREADS, xgb
 
 Categories = Mapping[str, tuple[str, ...]]
 """Column → its known values, sorted; the place of a value is its code."""
 
 Floats = npt.NDArray[np.float64]
-
-THREADS = 2
-"""Threads of XGBoost. Fixed, so that what a model costs and gives is the same everywhere."""
 
 
 def list_categories(frame: pd.DataFrame, columns: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -92,9 +89,11 @@ def require(frame: pd.DataFrame, columns: Sequence[str]) -> None:
 
 
 def _codes(values: pd.Series[Any], known: tuple[str, ...]) -> npt.NDArray[np.float32]:
-    text = values.where(values.isna(), values.astype(str)) if values.dtype != object else values
-    codes = pd.Index(list(known), dtype=object).get_indexer(pd.Index(text, dtype=object))
-    return np.where(codes < 0, np.nan, codes).astype(np.float32)
+    """Return each value's place among the known ones, NaN if it has none."""
+    places = {value: place for place, value in enumerate(known)}
+    found, distinct = pd.factorize(values)
+    codes = [places.get(str(value), np.nan) for value in distinct]
+    return np.array([*codes, np.nan], dtype=np.float32)[found]  # missing is -1: the last
 
 
 def _finite(values: Floats, name: str) -> npt.NDArray[np.float32]:

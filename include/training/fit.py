@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import xgboost as xgb
 
 from include.declare import Training
 from include.errors import DataError
-from include.training.encoding import THREADS, Categories, Floats, dmatrix, list_categories
+from include.training.boosting import THREADS, xgb
+from include.training.encoding import Categories, Floats, dmatrix, list_categories
 
 _ALWAYS = {"objective": "binary:logistic", "tree_method": "hist", "verbosity": 0}
 

@@ -49,8 +49,8 @@ class TrainingFrame:
     @cached_property
     def sha256(self) -> str:
         """SHA-256 of keys, features and labels; the same rows give the same hash."""
-        rows = pa.Table.from_pandas(self.frame, preserve_index=False)
-        return fingerprint.of_table(rows)
+        named = self.frame.rename(columns={"data_day": "cutoff_day"})  # `of_table` adds its own
+        return fingerprint.of_table(pa.Table.from_pandas(named, preserve_index=False))
 
 
 def labelled_frame(workspace: Workspace, use_case: UseCase, as_of: date) -> TrainingFrame:
@@ -100,13 +100,10 @@ def labelled_frame(workspace: Workspace, use_case: UseCase, as_of: date) -> Trai
 
 def describe(use_case: UseCase, described: Mapping[str, str], feature: str) -> str:
     """Return what a feature is: from Feast, else from the plan table, else its name."""
-    if feature in described:
-        return described[feature].strip().rstrip(".")
     plan = use_case.dataset.table(use_case.plan_table)
-    for column in plan.columns:
-        if column.name == feature:
-            return column.description.strip().rstrip(".")
-    return feature.replace("__", " ").replace("_", " ")
+    known = {column.name: column.description for column in plan.columns} | dict(described)
+    words = known.get(feature, feature.replace("__", " ").replace("_", " ")).strip().rstrip(".")
+    return words[:1].lower() + words[1:] if words[1:2].islower() else words
 
 
 def _data_days(

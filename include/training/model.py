@@ -22,10 +22,10 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pandas as pd
-import xgboost as xgb
 
 from include.errors import DataError, StorageUnavailable
-from include.training.encoding import THREADS, Floats
+from include.training.boosting import THREADS, xgb
+from include.training.encoding import Floats
 from include.training.fit import Fitted, predict
 
 TREES, FACTS, REFERENCE = "model.ubj", "model.json", "reference.parquet"

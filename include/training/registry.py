@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from filelock import FileLock
+from sqlalchemy.exc import SADeprecationWarning
 
 from include import catalog
 from include.errors import ConfigurationError, NightshiftError, StorageUnavailable
@@ -193,7 +195,9 @@ def _shown(settings: Settings) -> str:
 def _speaking(name: str) -> Iterator[None]:
     """Turn what MLflow raises into errors an operator understands."""
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SADeprecationWarning)  # MLflow 3.17 on SQLAlchemy 2.1
+            yield
     except NightshiftError:
         raise
     except Exception as error:

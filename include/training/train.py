@@ -12,12 +12,11 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
-import xgboost as xgb
-
 from include.declare import UseCase
 from include.errors import ConfigurationError, UsageError
 from include.lake import fingerprint
 from include.training import ledger, release
+from include.training.boosting import xgb
 from include.training.candidate import build
 from include.training.frame import TrainingFrame, labelled_frame
 from include.training.ledger import Entry

@@ -37,7 +37,8 @@ def failing_rows(frame: pd.DataFrame, rules: Sequence[Rule]) -> dict[str, np.nda
         ExpectationConfiguration,
     )
 
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)  # hundreds of lines else
+    for chatty in ("great_expectations", "great_expectations.data_context.types.base"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
     suite = gx.ExpectationSuite(name="rules")

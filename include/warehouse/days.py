@@ -50,6 +50,8 @@ def day_states(
 
     Args:
         connection: inside a transaction or reading.
+        stage: the stage's name, `ingest`.
+        subject: the dataset or use case it works on.
         days: only these days; all when None.
     """
     table = stage_days.c

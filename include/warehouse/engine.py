@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
 from filelock import FileLock
 
@@ -100,10 +101,10 @@ class Warehouse:
         """Turn the driver's storage errors inside the block into `StorageUnavailable`."""
         try:
             yield
-        except sa.exc.DBAPIError as error:
+        except (sa.exc.DBAPIError, psycopg.Error) as error:
             if not _is_storage_error(error):
                 raise
-            detail = str(error.orig).strip().splitlines()
+            detail = str(getattr(error, "orig", error)).strip().splitlines()
             raise StorageUnavailable(
                 f"{self.name} cannot be used: {detail[0] if detail else type(error).__name__}; "
                 "check that it is running, writable and has space, then run again"
@@ -210,12 +211,15 @@ def to_json(value: Any) -> str:
     return json.dumps(value, allow_nan=False, ensure_ascii=False, sort_keys=True)
 
 
-def _is_storage_error(error: sa.exc.DBAPIError) -> bool:
-    """Tell trouble with the storage from a wrong statement, which both drivers mix up."""
-    origin = error.orig
+def _is_storage_error(error: sa.exc.DBAPIError | psycopg.Error) -> bool:
+    """Tell trouble with the storage from a wrong statement, which both drivers mix up.
+
+    psycopg's errors come unwrapped from `COPY`, which SQLAlchemy does not know.
+    """
+    origin = error.orig if isinstance(error, sa.exc.DBAPIError) else error
     if isinstance(origin, sqlite3.Error):
         code: int | None = getattr(origin, "sqlite_errorcode", None)
         return code is not None and (code & 0xFF) in _SQLITE_STORAGE
     if getattr(origin, "sqlstate", None) == _POSTGRES_READ_ONLY:
         return True
-    return isinstance(error, (sa.exc.OperationalError, sa.exc.InterfaceError))
+    return isinstance(origin, (psycopg.OperationalError, psycopg.InterfaceError))

@@ -49,7 +49,7 @@ def _canonical(table: sa.Table, name: str, values: pd.Series[Any]) -> pd.Series[
         ) from error
     if isinstance(column.type, sa.Double) and np.isinf(made.to_numpy()).any():
         raise DataError(f"column {name} for {table.name} holds infinite values")
-    if isinstance(column.type, sa.Text) and made.str.contains("\0", regex=False).any():
+    if isinstance(column.type, sa.Text) and any("\0" in str(it) for it in pd.unique(made)):
         raise DataError(f"column {name} for {table.name} holds NUL characters")
     if not column.nullable and (empty := int(made.isna().sum())):
         raise DataError(f"column {name} for {table.name} is missing in {empty} rows")
@@ -179,5 +179,7 @@ def _bytes(kind: Any, present: pd.Series[Any]) -> bytes:
         return present.to_numpy(dtype="int64").astype("<i8").tobytes()
     if isinstance(kind, sa.Boolean):
         return present.to_numpy(dtype=bool).astype("u1").tobytes()
-    parts = [str(value).encode() for value in present]
-    return b"".join(len(part).to_bytes(4, "little") + part for part in parts)
+    codes, texts = pd.factorize(present)
+    encoded = [str(text).encode() for text in texts]
+    parts = [len(part).to_bytes(4, "little") + part for part in encoded]
+    return b"".join(parts[code] for code in codes.tolist())

@@ -16,7 +16,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from include.errors import DataError
-from include.warehouse import frames
+from include.warehouse import frames, load
 from include.warehouse.tables import UTC
 from include.warehouse.use_cases import UseCaseTables
 
@@ -36,6 +36,7 @@ def replace_days(
 
     Args:
         connection: the stage's open transaction.
+        table: where the rows are.
         data_day_column: the column of `table` that holds the day.
         days: the days replaced; days without rows end empty.
         rows: dicts by column name, all of those days.
@@ -98,7 +99,10 @@ def replace_scores(
 
     Args:
         connection: the stage's open transaction.
+        tables: the use case's tables.
+        days: the days replaced; days without rows end empty, their rows in the revisions.
         rows: key columns and every content column of `tables`; others are ignored.
+        run_id: the run that new rows carry.
         now: `scored_at` and `valid_from` of new rows, UTC.
 
     Raises `DataError` for duplicate keys, missing columns, a missing or infinite number;
@@ -197,7 +201,6 @@ def _insert(
     run_id: str,
     now: datetime,
 ) -> None:
-    provenance = {"scored_at": now, "valid_from": now, "run_id": run_id}
-    for start in range(0, len(rows), CHUNK):
-        chunk = frames.records(tables.scores, rows.iloc[start : start + CHUNK])
-        connection.execute(sa.insert(tables.scores), [row | provenance for row in chunk])
+    names = [*tables.key, *tables.content, "scored_at", "valid_from", "run_id"]
+    stamped = rows.assign(scored_at=now, valid_from=now, run_id=run_id)
+    load.insert_frame(connection, tables.scores, frames.canonical(tables.scores, names, stamped))

@@ -17,23 +17,23 @@ stage killed in between leaves the days `writing`; they are due again on the nex
 from __future__ import annotations
 
 import logging
-import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
 
 from include.errors import DayAbsent, DaysStopped, NightshiftError, SourceNotReady
+from include.warehouse import runs
 from include.warehouse.commit import Commit, StageResult
 from include.warehouse.days import DayState, day_states, done_days, write_days
 from include.warehouse.engine import Warehouse
 from include.warehouse.locks import Verify, lock
 from include.warehouse.migrate import require_current
-from include.warehouse.tables import stage_runs
+from include.warehouse.runs import RunContext
 from include.window import Window, describe_days
 
 __all__ = [
@@ -47,32 +47,7 @@ __all__ = [
     "stage_run",
 ]
 
-ERROR_CHARACTERS = 2000
-"""Longest error text kept in `stage_runs`."""
-
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class RunContext:
-    """Who runs, and when; the same for all stages of one process.
-
-    Attributes:
-        now: the time read at the edge, UTC.
-        code_revision: git commit of the running code.
-        lock_timeout: seconds to wait for another run of the same stage and subject.
-    """
-
-    now: datetime
-    code_revision: str
-    airflow_dag_id: str | None = None
-    airflow_run_id: str | None = None
-    lock_timeout: float = 600.0
-    _opened: float = field(default_factory=time.monotonic, init=False, repr=False, compare=False)
-
-    def instant(self) -> datetime:
-        """Return `now` plus the time that has passed since the context was made."""
-        return self.now + timedelta(seconds=time.monotonic() - self._opened)
 
 
 class StageRun:
@@ -220,54 +195,24 @@ class StageRun:
         )
 
     def _open(self) -> None:
-        """Bury runs that died, read the days, and record that this run has begun."""
-        started = self.context.instant()
-        mine = (stage_runs.c.stage == self.stage) & (stage_runs.c.subject == self.subject)
+        """Bury runs that died, record that this one has begun, and read the days."""
         with self.warehouse.transaction() as connection:
-            connection.execute(
-                sa.update(stage_runs)
-                .where(mine, stage_runs.c.status == "running")
-                .values(
-                    status="crashed",
-                    finished_at=started,
-                    error=f"the process ended without a word; found by run {self.run_id}",
-                )
-            )
-            connection.execute(
-                sa.insert(stage_runs).values(
-                    run_id=self.run_id,
-                    stage=self.stage,
-                    subject=self.subject,
-                    window_start=self.window.start,
-                    window_end=self.window.end,
-                    status="running",
-                    rows_in=0,
-                    rows_out=0,
-                    rows_held=0,
-                    code_revision=self.context.code_revision,
-                    airflow_dag_id=self.context.airflow_dag_id,
-                    airflow_run_id=self.context.airflow_run_id,
-                    started_at=started,
-                )
+            runs.open_run(
+                connection, self.run_id, self.stage, self.subject, self.window, self.context
             )
             self.states = day_states(connection, self.stage, self.subject)
 
     def _record(self, connection: sa.Connection, result: StageResult, **more: Any) -> None:
-        self._update(
+        runs.close_run(
             connection,
+            self.run_id,
+            self.context.instant(),
             status=result.status,
             rows_in=result.rows_in,
             rows_out=result.rows_out,
             rows_held=result.rows_held,
             notes=list(result.notes) or None,
             **more,
-        )
-
-    def _update(self, connection: sa.Connection, **values: Any) -> None:
-        connection.execute(
-            sa.update(stage_runs)
-            .where(stage_runs.c.run_id == self.run_id)
-            .values(finished_at=self.context.instant(), **values)
         )
 
     def _fail(self, error: BaseException) -> None:
@@ -279,7 +224,9 @@ class StageRun:
             self._result = replace(self._result, status=status)
         try:
             with self.warehouse.transaction() as connection:
-                self._update(connection, status=status, error=_one_line(error))
+                told = runs.one_line(error)
+                at = self.context.instant()
+                runs.close_run(connection, self.run_id, at, status=status, error=told)
         except (NightshiftError, sa.exc.SQLAlchemyError) as trouble:
             _log.warning("the failure of run %s could not be recorded: %s", self.run_id, trouble)
 
@@ -308,10 +255,3 @@ def stage_run(
         except BaseException as error:
             run._fail(error)
             raise
-
-
-def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    if not isinstance(error, NightshiftError):
-        text = f"{type(error).__name__}: {text}"
-    return text[:ERROR_CHARACTERS]

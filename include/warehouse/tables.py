@@ -23,15 +23,7 @@ metadata = sa.MetaData(
 )
 
 DAY_STATES = ("writing", "done", "stopped", "absent")
-RUN_STATUSES = (
-    "running",
-    "done",
-    "unchanged",
-    "stopped",
-    "waiting",
-    "failed",
-    "crashed",
-)
+RUN_STATUSES = ("running", "done", "unchanged", "stopped", "waiting", "failed", "crashed")
 
 
 class UTC(sa.TypeDecorator[datetime]):
@@ -99,7 +91,7 @@ stage_days = sa.Table(
     required("at", UTC, "when the day came into this state, UTC"),
     sa.PrimaryKeyConstraint("stage", "subject", "data_day"),
     _one_of("state", DAY_STATES),
-    comment="What is done: one row per stage, subject and data day; the commit point of all stages",
+    comment="What is done, per stage, subject and data day; the commit point of stages",
 )
 
 stage_runs = sa.Table(
@@ -146,7 +138,7 @@ score_runs = sa.Table(
     optional("data_days", JSON, "the data days scored, a list of YYYY-MM-DD"),
     sa.PrimaryKeyConstraint("run_id"),
     sa.Index(None, "use_case"),
-    comment="Lineage of scores: join on run_id to learn model, features, lake versions and code",
+    comment="Lineage of scores, by run_id: model, features, lake versions and code",
 )
 
 model_ledger = sa.Table(
@@ -250,7 +242,7 @@ quarantine_decisions = sa.Table(
     required("reason", sa.Text, "why, in words"),
     required("at", UTC, "when, UTC"),
     sa.Index(None, "row_hash", "rule"),
-    comment="Append-only decisions on held rows; ingest applies them whenever the row lands again",
+    comment="Append-only decisions on held rows; ingest applies them at every landing",
 )
 
 readiness = sa.Table(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import tests.airflow_home  # noqa: F401, I001 - first of all
+import tests.airflow_home  # noqa: F401 - before airflow
+
+# isort: split
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 

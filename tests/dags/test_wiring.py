@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def test_a_backfill_goes_on_with_good_days_and_still_fails(
 ) -> None:
     dag = bag.dags[dag_id]
 
-    chained = set(zip(steps, steps[1:], strict=False))
+    chained = set(pairwise(steps))
     assert edges(dag) == chained | {(step, "fail_incomplete") for step in steps}
     assert {dag.get_task(step).trigger_rule for step in steps} == {"all_done"}
     assert dag.get_task("fail_incomplete").trigger_rule == "one_failed"

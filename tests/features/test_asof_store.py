@@ -46,9 +46,9 @@ from include.features.asof_errors import (
 NOON = datetime(2013, 3, 10, 12, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 INSTANT = pa.timestamp("us", "UTC")
-TIED_TTL = timedelta(microseconds=5)
+TIED_TTL = timedelta(microseconds=2)
 modest = examples(
-    max_examples=40,
+    max_examples=30,
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],  # an example costs 0.1 s: shrinking would take minutes
@@ -102,9 +102,7 @@ def view(
     )
 
 
-ROUTE = view(
-    "route", [ORIGIN, DEST], {"x": Int64, "y": Int64}, ttl=TIED_TTL, created="created"
-)
+ROUTE = view("route", [ORIGIN, DEST], {"x": Int64, "y": Int64}, ttl=TIED_TTL, created="created")
 SLOT = view("slot", [HOUR], {"x": Int64})
 DAILY = view("daily", [CARRIER], {"rate": Float64}, ttl=timedelta(days=2), delta=True)
 WEATHER = view("weather", [AIRPORT], {"wind": Float64}, delta=True, path="lake/weather")
@@ -212,9 +210,9 @@ def newest_visible(
     return {value: best[value] for value in values}
 
 
-codes = st.sampled_from(["1", "11", "111", "", None])
+codes = st.sampled_from(["1", "11", "", None])
 hours = st.sampled_from([0, 1, 2**53, 2**53 + 1, None])
-instants = st.integers(-8, 9).map(lambda n: None if n == 9 else at(n))
+instants = st.integers(-3, 4).map(lambda n: None if n == 4 else at(n))
 numbers = st.integers(-3, 4).map(lambda n: None if n == 4 else n)
 route_rows = st.fixed_dictionaries(
     {
@@ -241,14 +239,21 @@ ROUTE_SCHEMA = pa.schema(
     }
 )
 SLOT_SCHEMA = pa.schema({"hour": pa.int64(), "event_timestamp": INSTANT, "x": pa.int64()})
-ENTITY_TYPES = {"hour": "Int64", "note": "Int64", "event_timestamp": "datetime64[us, UTC]"}
+ENTITY_TYPES = {
+    "origin": "object",
+    "dest": "object",
+    "hour": "Int64",  # through a float column, 2**53 + 1 would not survive
+    "event_timestamp": "datetime64[us, UTC]",
+    "note": "Int64",
+}
 
 
 def entity_frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    columns = ["origin", "dest", "hour", "event_timestamp", "note"]
-    frame = pd.DataFrame(list(rows), columns=columns).astype(ENTITY_TYPES)
-    frame[["origin", "dest"]] = frame[["origin", "dest"]].astype(object)
-    return frame
+    columns = {
+        name: pd.Series([row[name] for row in rows], dtype=kind)
+        for name, kind in ENTITY_TYPES.items()
+    }
+    return pd.DataFrame(columns)
 
 
 @modest
@@ -284,7 +289,7 @@ def prefixed(name: str, values: dict[str, Any]) -> dict[str, Any]:
     return {f"{name}__{column}": value for column, value in values.items()}
 
 
-@modest
+@examples(modest, max_examples=15)
 @given(
     entities=st.lists(entity_rows, max_size=8),
     routes=st.lists(route_rows, max_size=20),
@@ -334,7 +339,9 @@ def write_daily(lake: Path, rows: Sequence[dict[str, Any]], mode: str = "overwri
 
 @examples(modest, max_examples=20)
 @given(
-    rows=st.lists(daily_rows, max_size=15, unique_by=lambda r: (r["carrier"], r["event_timestamp"])),
+    rows=st.lists(
+        daily_rows, max_size=15, unique_by=lambda r: (r["carrier"], r["event_timestamp"])
+    ),
     entities=st.lists(daily_rows, max_size=6),
 )
 def test_a_partitioned_delta_table_gives_what_brute_force_finds(
@@ -353,7 +360,7 @@ def test_a_partitioned_delta_table_gives_what_brute_force_finds(
 @modest
 @given(
     rows=st.lists(route_rows, max_size=25),
-    window=st.tuples(st.integers(-8, 8), st.integers(-8, 8)).map(sorted),
+    window=st.tuples(st.integers(-3, 3), st.integers(-3, 3)).map(sorted),
 )
 def test_pulls_return_the_range_and_the_newest_of_each_key(
     store: FeatureStore, lake: Path, rows: list[dict[str, Any]], window: list[int]
@@ -416,6 +423,27 @@ def test_ttl_includes_both_its_ends_to_the_microsecond(store: FeatureStore, lake
     assert [row["rate"] for row in found] == [None, 0.5, 0.5, None]
 
 
+def test_the_newest_created_of_equal_times_wins_then_the_greatest_values(
+    store: FeatureStore, lake: Path
+) -> None:
+    key = {"origin": "1", "dest": "11", "event_timestamp": NOON}
+    late, early = {"created": at(9)}, {"created": at(1)}
+    rows = [
+        key | early | {"x": 9, "y": 9},
+        key | late | {"x": 1, "y": 2},
+        key | late | {"x": 1, "y": None},
+        key | late | {"x": None, "y": 8},
+        key | {"created": None, "x": 8, "y": 8},
+    ]
+    frame = pd.DataFrame([key, key | {"origin": "11", "dest": "1"}])
+    for shown in (rows, rows[::-1]):
+        write_parquet(lake / "route.parquet", shown, ROUTE_SCHEMA)
+
+        found = retrieve(store, frame, ["route:x", "route:y"])
+
+        assert [(row["x"], row["y"]) for row in found] == [(1, 2), (None, None)]
+
+
 def test_a_newer_expired_or_null_value_does_not_uncover_an_older_one(
     store: FeatureStore, lake: Path
 ) -> None:
@@ -451,7 +479,9 @@ def test_one_view_serves_two_roles_by_alias_and_join_key_map(
         }
     )
     write_deltalake(lake / "lake" / "weather", table)
-    frame = pd.DataFrame({"origin": ["JFK", "LAX"], "dest": ["LAX", "SFO"], "event_timestamp": NOON})
+    frame = pd.DataFrame(
+        {"origin": ["JFK", "LAX"], "dest": ["LAX", "SFO"], "event_timestamp": NOON}
+    )
 
     found = store.get_historical_features(frame, BOTH_ENDS, full_feature_names=True).to_df()
 
@@ -516,9 +546,7 @@ def test_on_demand_views_are_computed_on_the_joined_rows(store: FeatureStore, la
     assert (found[0]["rate"], found[0]["rate_twice"]) == (0.5, 1.0)
 
 
-def test_materialised_values_equal_those_retrieved_offline(
-    store: FeatureStore, lake: Path
-) -> None:
+def test_materialised_values_equal_those_retrieved_offline(store: FeatureStore, lake: Path) -> None:
     write_daily(
         lake,
         [
@@ -625,12 +653,12 @@ def test_a_missing_source_column_is_named(store: FeatureStore, lake: Path, missi
 def test_mistyped_timestamps_and_keys_are_named(store: FeatureStore, lake: Path) -> None:
     path = lake / "mistyped.parquet"
     pq.write_table(pa.table({"carrier": ["1"], "event_timestamp": [5], "rate": [0.5]}), path)
-    with pytest.raises(SourceColumnInvalid, match="'event_timestamp' .* has type BIGINT"):
+    with pytest.raises(SourceColumnInvalid, match=r"'event_timestamp' .* has type BIGINT"):
         retrieve(store, carriers(("1", NOON)), ["mistyped:rate"])
 
     table = pa.table({"carrier": [1], "event_timestamp": pa.array([NOON], INSTANT), "rate": [0.5]})
     pq.write_table(table, path)
-    with pytest.raises(KeyTypeMismatch, match="'carrier' is VARCHAR .* but BIGINT"):
+    with pytest.raises(KeyTypeMismatch, match=r"'carrier' is VARCHAR .* but BIGINT"):
         retrieve(store, carriers(("1", NOON)), ["mistyped:rate"])
 
 
@@ -646,7 +674,10 @@ def test_lost_or_doubled_rows_are_never_returned(
     write_daily(lake, [daily("AA", NOON, 0.5)])
     assemble = asof_join._assemble
     frame = carriers(("AA", NOON), ("AA", NOON))
-    for defect in ("SELECT * FROM ({0}) WHERE row > 0", "SELECT 1::BIGINT AS row, * EXCLUDE row FROM ({0})"):
+    for defect in (
+        "SELECT * FROM ({0}) WHERE row > 0",
+        "SELECT 1::BIGINT AS row, * EXCLUDE row FROM ({0})",
+    ):
         monkeypatch.setattr(
             asof_join, "_assemble", lambda *args, sql=defect: sql.format(assemble(*args))
         )

@@ -68,7 +68,7 @@ def test_a_day_has_ended_when_it_has_ended_where_the_dataset_lives(
 
 
 def test_a_key_before_the_first_day_is_refused() -> None:
-    with pytest.raises(AirflowFailException, match="before the first day .* 2013-01-01"):
+    with pytest.raises(AirflowFailException, match=r"before the first day .* 2013-01-01"):
         partition_day(DATASET, context("2012-12-31"), NOON)
 
 

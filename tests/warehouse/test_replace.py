@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from include.errors import DataError
+from include.errors import DataError, StorageUnavailable
 from include.warehouse import tables as fixed
 from include.warehouse.engine import Warehouse
 from include.warehouse.replace import (
@@ -91,6 +91,47 @@ def test_a_score_comes_back_as_it_was_written(warehouse: Warehouse, tables: UseC
     assert (row["gift"], row["items"], row["decision"]) == (True, 3, False)
     assert (row["reason_2"], row["reason_2_contribution"]) == (None, None)
     assert (row["run_id"], row["scored_at"], row["valid_from"]) == ("first", NOON, NOON)
+
+
+def test_texts_with_quotes_newlines_and_nothing_come_back(
+    warehouse: Warehouse, tables: UseCaseTables
+) -> None:
+    texts = ["", 'say "no"', "a,b", "line\nbreak\r\n", "\\N", "ünï → 航班", "'", " ", "NULL"]
+    rows = frame(*({"order_number": n, "reason_1": text} for n, text in enumerate(texts)))
+    put(warehouse, tables, rows)
+    assert [row["reason_1"] for row in read(warehouse, tables.scores)] == texts
+    assert put(warehouse, tables, rows).rows_changed == 0
+
+
+def test_extreme_numbers_and_instants_come_back(
+    warehouse: Warehouse, tables: UseCaseTables
+) -> None:
+    numbers = [5e-324, 1.7976931348623157e308, -1e-300, 1 / 3, 1e16 + 2, 123456789.123456789]
+    rows = frame(
+        *(
+            {"order_number": 2**62 + n, "prediction": number, "weight": number}
+            for n, number in enumerate(numbers)
+        )
+    )
+    put(warehouse, tables, rows)
+    found = read(warehouse, tables.scores)
+    assert [row["prediction"] for row in found] == numbers
+    assert [row["order_number"] for row in found] == [2**62 + n for n in range(len(numbers))]
+    assert put(warehouse, tables, rows).rows_changed == 0
+
+
+def test_a_failing_load_loses_nothing(warehouse: Warehouse, tables: UseCaseTables) -> None:
+    put(warehouse, tables, frame({}))
+    before = read(warehouse, tables.scores)
+    read_only = "PRAGMA query_only = 1" if warehouse.is_sqlite else "SET TRANSACTION READ ONLY"
+    with (
+        pytest.raises(StorageUnavailable, match="read-?only"),
+        warehouse.transaction() as connection,
+    ):
+        connection.exec_driver_sql(read_only)
+        replace_scores(connection, tables, DAYS[1:2], frame({"data_day": DAYS[1]}), "r", NOON)
+    warehouse.dispose()
+    assert read(warehouse, tables.scores) == before
 
 
 def test_the_same_rows_again_touch_nothing(warehouse: Warehouse, tables: UseCaseTables) -> None:
@@ -245,7 +286,7 @@ def test_repeated_keys_missing_columns_and_other_days_are_refused(
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     steps=st.lists(

@@ -30,27 +30,38 @@ class DidNotStart(NightshiftError):
     """A component ended, or was not ready in time; the text names its log."""
 
 
-def run_quietly(command: list[str], env: Mapping[str, str], what: str) -> str:
-    """Run a command to its end and return its output; raises `DidNotStart` when it fails."""
-    done = subprocess.run(
-        command,
-        env=dict(env),
-        cwd=REPOSITORY,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        lines = [line for line in done.stdout.splitlines() if line.strip()]
-        raise DidNotStart(f"{what} failed: {' '.join(lines[-3:]) or 'it said nothing'}")
-    return done.stdout
+def prepare(env: Mapping[str, str]) -> None:
+    """Bring Airflow's database, and what `./nightshift init` prepares, up to date.
 
-
-def migrate(env: Mapping[str, str]) -> None:
-    """Create or upgrade Airflow's own database."""
-    run_quietly(_airflow("db", "migrate"), env, "airflow db migrate")
+    Raises:
+        DidNotStart: one of them failed; the text ends with its last words.
+    """
+    commands = {
+        "./nightshift init": [sys.executable, "-m", "include", "init"],
+        "airflow db migrate": _airflow("db", "migrate"),
+    }
+    started = {
+        what: subprocess.Popen(
+            command,
+            env=dict(env),
+            cwd=REPOSITORY,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for what, command in commands.items()
+    }
+    try:
+        for what, process in started.items():
+            told, _ = process.communicate()
+            if process.returncode:
+                lines = [line for line in told.splitlines() if line.strip()]
+                raise DidNotStart(f"{what} failed: {' '.join(lines[-3:]) or 'it said nothing'}")
+    finally:
+        for process in started.values():
+            process.kill()
+            process.wait()
 
 
 def start_component(name: str, env: Mapping[str, str], running: Running, home: Path) -> None:
@@ -80,22 +91,26 @@ def wait_for_api(client: AirflowClient, running: Running, home: Path) -> None:
 
 def wait_for_dags(
     client: AirflowClient, since: float, expected: set[str], running: Running, home: Path
-) -> None:
+) -> dict[str, str]:
     """Wait until every DAG has been parsed and a scheduler is at work.
 
     Args:
         since: seconds since the epoch; a DAG parsed before may be of another version.
 
-    Raises:
-        DidNotStart: a DAG file cannot be imported; the text says why.
+    Returns:
+        DAG file → why it could not be imported; its DAGs are not waited for.
     """
+    broken: dict[str, str] = {}
 
     def ready() -> bool:
+        if not client.scheduler_is_well():
+            return False
         for file, trace in client.import_errors(since).items():
-            raise DidNotStart(f"{file} cannot be imported: {trace.strip().splitlines()[-1]}")
-        return expected <= client.dags_parsed_since(since) and client.scheduler_is_well()
+            broken[file] = trace.strip().splitlines()[-1]
+        return bool(broken) or expected <= client.dags_parsed_since(since)
 
     wait_until(ready, "the DAGs", running, home, "dag-processor")
+    return broken
 
 
 def answers(address: str) -> bool:

@@ -86,6 +86,11 @@ class AirflowClient:
             if _seconds(error["timestamp"]) >= since
         }
 
+    def next_run(self, dag_id: str) -> datetime | None:
+        """Return when cron will start the DAG's next run, UTC; None if it will not."""
+        due = self._get(f"/dags/{dag_id}/details")["next_dagrun_run_after"]
+        return datetime.fromisoformat(due) if due else None
+
     def trigger(
         self, dag_id: str, *, partition_key: str | None = None, conf: Mapping[str, Any] = {}
     ) -> Run:

@@ -152,10 +152,9 @@ def _make_way(home: Path, progress: Progress) -> None:
 def _start(
     env: Mapping[str, str], home: Path, running: Running, client: AirflowClient, progress: Progress
 ) -> None:
-    with progress.doing("preparing warehouse, feature store and model registry"):
-        airflow.run_quietly([sys.executable, "-m", "include", "init"], env, "./nightshift init")
+    with progress.doing("preparing warehouse, feature store, model registry and Airflow"):
+        airflow.prepare(env)
     with progress.doing("starting Airflow"):
-        airflow.migrate(env)
         since = time.time()
         airflow.start_component("api-server", env, running, home)
         airflow.start_component("dag-processor", env, running, home)
@@ -170,7 +169,8 @@ def _start(
             f"{USE_CASE}_nightly",
             f"{USE_CASE}_train",
         }
-        airflow.wait_for_dags(client, since, expected, running, home)
+        for file, why in airflow.wait_for_dags(client, since, expected, running, home).items():
+            raise airflow.DidNotStart(f"{file} cannot be imported: {why}")
 
 
 def _run_days(client: AirflowClient, days: Plan, progress: Progress) -> None:

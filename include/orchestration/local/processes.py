@@ -40,9 +40,19 @@ class Process:
     def alive(self) -> bool:
         """Whether the component itself still runs."""
         try:
-            found = psutil.Process(self.pid)
-            same = abs(found.create_time() - self.started) < 2
-            return bool(same and found.status() != psutil.STATUS_ZOMBIE)
+            status = psutil.Process(self.pid).status()
+        except psutil.Error:
+            return False
+        return bool(status != psutil.STATUS_ZOMBIE and not self.replaced)
+
+    @property
+    def replaced(self) -> bool:
+        """Whether its id belongs to another process now, and nothing of its session is left.
+
+        An id is not given again while a session of that id has members.
+        """
+        try:
+            return bool(abs(psutil.Process(self.pid).create_time() - self.started) > 2)
         except psutil.Error:
             return False
 
@@ -56,11 +66,13 @@ class Running:
         owner: the program that stops the processes when it ends; nobody's for `up`.
         addresses: what people open → URL.
         schedules: whether cron DAGs fire.
+        nights: dataset → when its next night starts, as known at the start.
     """
 
     purpose: str
     addresses: dict[str, str]
     schedules: bool
+    nights: dict[str, str] = field(default_factory=dict)
     owner: Process | None = None
     processes: list[Process] = field(default_factory=list)
 
@@ -138,7 +150,7 @@ def stop(running: Running, home: Path, grace: float = GRACE) -> None:
     Components get SIGTERM and `grace` seconds; whatever is left of their sessions is
     killed. A stage killed at work leaves the state from before or after.
     """
-    sessions = {process.pid for process in running.processes}
+    sessions = {process.pid for process in running.processes if not process.replaced}
     for process in running.processes:
         if process.alive:
             with contextlib.suppress(ProcessLookupError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -10,9 +11,9 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from include import catalog
-from include.declare import Dataset
 from include.errors import NightshiftError
 from include.orchestration.local import airflow
 from include.orchestration.local.client import AirflowClient
@@ -28,7 +29,11 @@ from include.orchestration.local.processes import (
     this_process,
 )
 from include.orchestration.local.progress import Progress
-from include.settings import TELEMETRY_OFF, Settings
+from include.settings import Settings
+
+MLFLOW = "mlflow"
+DATASET_DAGS = ("nightly", "backfill")
+USE_CASE_DAGS = ("nightly", "train", "backfill")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -64,14 +69,13 @@ def up(settings: Settings, env: Mapping[str, str], console: Console) -> None:
         _show(found, home, console)
         return
     if found is not None:
+        console.print(f"ended by itself: {', '.join(found.dead) or 'nothing'}; starting again")
         stop(found, home)
     progress = Progress(console)
-    with progress.doing("preparing warehouse, feature store and model registry"):
-        airflow.run_quietly(
-            [sys.executable, "-m", "include", "init"], {**env, **TELEMETRY_OFF}, "./nightshift init"
-        )
-    stale = stale_datasets(settings, datetime.now(UTC)) if settings.schedules else {}
     port = free_port(8080)
+    with progress.doing("preparing warehouse, feature store, model registry and Airflow"):
+        airflow.prepare(airflow_environment(env, home, port, schedules=False))
+    stale = stale_datasets(settings, datetime.now(UTC)) if settings.schedules else {}
     running = Running(
         "up",
         {"Airflow": f"http://127.0.0.1:{port}"},
@@ -86,11 +90,12 @@ def up(settings: Settings, env: Mapping[str, str], console: Console) -> None:
     running.owner = None
     running.save(home)
     _show(running, home, console)
-    for dataset, newest in stale.items():
+    for name, newest in stale.items():
         console.print(
-            f"[yellow]Schedules are off:[/] the newest day of {dataset.name} is {newest}, further "
-            f"back than the {dataset.heal_days} days a night heals. To go live, run "
-            f"{dataset.name}_backfill from the day after it to yesterday, then make down, make up."
+            f"[yellow]Schedules are off:[/] the newest day of {name} is {newest}, further back "
+            f"than the {catalog.dataset(name).heal_days} days a night heals. To go live, run "
+            f"{name}_backfill over the days you need up to yesterday, then make down and make up; "
+            "on sample data, make demo without TODAY does the same."
         )
 
 
@@ -104,7 +109,7 @@ def down(home: Path, console: Console) -> None:
     console.print(f"stopped {', '.join(process.name for process in found.processes)}")
 
 
-def stale_datasets(settings: Settings, now: datetime) -> dict[Dataset, date]:
+def stale_datasets(settings: Settings, now: datetime) -> dict[str, date]:
     """Return dataset → its newest landed day, where nights no longer reach back to it."""
     from include.warehouse.stages import done_days
     from include.workspace import open_workspace
@@ -115,7 +120,7 @@ def stale_datasets(settings: Settings, now: datetime) -> dict[Dataset, date]:
             dataset = catalog.dataset(name)
             days = done_days(connection, "ingest", name)
             if days and (dataset.newest_ended_day(now) - max(days)).days > dataset.heal_days:
-                stale[dataset] = max(days)
+                stale[name] = max(days)
     return stale
 
 
@@ -125,16 +130,19 @@ def _start(
     home = settings.home
     local = airflow_environment(env, home, port, schedules=running.schedules)
     client = AirflowClient(running.addresses["Airflow"], ADMIN, admin_password(home))
-    with progress.doing("starting Airflow"):
-        airflow.migrate(local)
+    with contextlib.closing(client), progress.doing("starting Airflow and MLflow"):
         since = time.time()
         for name in airflow.COMPONENTS:
             airflow.start_component(name, local, running, home)
-        airflow.wait_for_api(client, running, home)
-        airflow.wait_for_dags(client, since, _dag_ids(), running, home)
-    with progress.doing("starting MLflow"):
         _start_mlflow(settings, local, port, running)
-    client.close()
+        airflow.wait_for_api(client, running, home)
+        broken = airflow.wait_for_dags(client, since, _dag_ids(), running, home)
+        _wait_for_mlflow(running, home)
+        for file, why in broken.items():
+            progress.say(f"[yellow]{file} cannot be imported:[/] {escape(why)}")
+        if running.schedules:
+            due = {name: client.next_run(f"{name}_nightly") for name in catalog.dataset_names()}
+            running.nights = {name: at.isoformat() for name, at in due.items() if at}
 
 
 def _start_mlflow(settings: Settings, env: Mapping[str, str], taken: int, running: Running) -> None:
@@ -144,25 +152,25 @@ def _start_mlflow(settings: Settings, env: Mapping[str, str], taken: int, runnin
         running.addresses["MLflow"] = store
         return
     port = free_port(5000, taken=(taken,))
+    running.addresses["MLflow"] = f"http://127.0.0.1:{port}"
     command = [
         *(sys.executable, "-m", "mlflow", "server"),
-        *("--backend-store-uri", store),
         *("--artifacts-destination", (settings.home / "mlflow" / "artifacts").as_uri()),
         *("--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
     ]
     server = {
+        # Not in the command, which everybody on the machine may read.
+        "MLFLOW_BACKEND_STORE_URI": store,
         # Prompt optimisation and the like would start three more processes.
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }
-    start("mlflow", command, {**env, **server}, running, settings.home)
-    running.addresses["MLflow"] = f"http://127.0.0.1:{port}"
-    airflow.wait_until(
-        lambda: airflow.answers(running.addresses["MLflow"]),
-        "MLflow",
-        running,
-        settings.home,
-        "mlflow",
-    )
+    start(MLFLOW, command, {**env, **server}, running, settings.home)
+
+
+def _wait_for_mlflow(running: Running, home: Path) -> None:
+    if any(process.name == MLFLOW for process in running.processes):
+        address = running.addresses["MLflow"]
+        airflow.wait_until(lambda: airflow.answers(address), "MLflow", running, home, MLFLOW)
 
 
 def _dag_ids() -> set[str]:
@@ -172,18 +180,15 @@ def _dag_ids() -> set[str]:
     return datasets | use_cases
 
 
-DATASET_DAGS = ("nightly", "backfill")
-USE_CASE_DAGS = ("nightly", "train", "backfill")
-
-
 def _show(running: Running, home: Path, console: Console) -> None:
     login = f"  login {ADMIN} / {admin_password(home)}"
     for name, address in running.addresses.items():
         console.print(f"{name:8} {address}{login if name == 'Airflow' else ''}")
-    console.print(
-        f"schedules {'are live' if running.schedules else 'are off'}; logs in "
-        f"{log_file(home, 'scheduler').parent}; stop with make down"
-    )
+    console.print(f"logs in {log_file(home, 'scheduler').parent}; stop with make down")
+    if not running.schedules:
+        console.print("no night starts by itself; runs may be triggered by hand")
+    for dataset, at in running.nights.items():
+        console.print(f"next night of {dataset}: {at}")
 
 
 if __name__ == "__main__":

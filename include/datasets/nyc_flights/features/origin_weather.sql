@@ -1,4 +1,5 @@
--- The newest weather observed at each airport before the cut-off, at most a day old.
+-- The newest weather observed at each airport before the cut-off, at most a day old. The
+-- observation at the very cut-off belongs to the next day, which has not landed by then.
 SELECT
     days.data_day,
     weather.origin,
@@ -11,6 +12,7 @@ SELECT
 FROM days
 JOIN cutoffs USING (data_day)
 JOIN weather
-    ON weather.known_at <= cutoffs.cutoff
+    ON weather.data_day <= days.data_day
+    AND weather.known_at <= cutoffs.cutoff
     AND weather.known_at > cutoffs.cutoff - INTERVAL 24 HOURS
 GROUP BY ALL;

@@ -1,10 +1,11 @@
 -- Every flight whose outcome became known in the 28 days up to a cut-off, once per such
 -- cut-off, with the age of that knowledge in days. What counts is known_at, not the day the
--- flight was scheduled for: one that lands after midnight belongs to the next cut-off.
+-- flight was scheduled for: one that lands after midnight belongs to the next cut-off. A row
+-- known at the very cut-off of the day before its own has not landed by then, hence greatest().
 CREATE OR REPLACE TEMP VIEW recent_flights AS
 WITH known AS (
     SELECT
-        cutoffs.data_day AS known_day,
+        greatest(cutoffs.data_day, flights.data_day) AS known_day,
         carrier, origin, dest, tailnum, departure_hour,
         arrival_delay IS NOT NULL AS arrived,
         coalesce(arrival_delay >= 15, FALSE) AS late

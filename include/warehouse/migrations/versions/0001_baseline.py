@@ -1,9 +1,11 @@
-"""The first tables.
+"""The first tables: revision 0001, after nothing.
 
-Revision 0001, after nothing. Never edit a released migration: add another.
+Never edit a released migration; add another.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -19,134 +21,121 @@ JSON = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=Tru
 ROW_NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
-def upgrade() -> None:
-    """Apply the change."""
+def required(name: str, kind: Any, comment: str) -> sa.Column[Any]:
+    """Return a column that always has a value."""
+    return sa.Column(name, kind, nullable=False, comment=comment)
+
+
+def optional(name: str, kind: Any, comment: str) -> sa.Column[Any]:
+    """Return a column that may be empty."""
+    return sa.Column(name, kind, nullable=True, comment=comment)
+
+
+def _create_stages() -> None:
     op.create_table(
-        "drift_metrics",
-        sa.Column("use_case", sa.Text(), nullable=False, comment="the use case"),
-        sa.Column(
-            "data_day",
-            sa.Date(),
-            nullable=False,
-            comment="the data day whose scored rows were compared",
+        "stage_days",
+        required("stage", sa.Text, "ingest, features, score, monitor and so on"),
+        required("subject", sa.Text, "the dataset or use case the stage worked on"),
+        required("data_day", sa.Date, "the data day, in the dataset's time zone"),
+        required("state", sa.Text, "writing, done, stopped or absent; only done days may be read"),
+        required("run_id", sa.Text, "the stage run that brought the day into this state"),
+        optional("input_hash", sa.Text, "fingerprint of what the stage read for this day"),
+        optional("output_hash", sa.Text, "fingerprint of what the stage wrote for this day"),
+        optional("reason", sa.Text, "why the day stopped or is absent, in words"),
+        required("at", INSTANT, "when the day came into this state, UTC"),
+        sa.PrimaryKeyConstraint("stage", "subject", "data_day", name=op.f("pk_stage_days")),
+        sa.CheckConstraint(
+            "state IN ('writing', 'done', 'stopped', 'absent')", name=op.f("ck_stage_days_state")
         ),
-        sa.Column(
-            "column_name",
-            sa.Text(),
-            nullable=False,
-            comment="the feature, the prediction or the label",
-        ),
-        sa.Column("kind", sa.Text(), nullable=False, comment="feature, prediction or label"),
-        sa.Column("method", sa.Text(), nullable=False, comment="how the distance is measured"),
-        sa.Column("value", sa.Double(), nullable=True, comment="the distance from the reference"),
-        sa.Column(
-            "threshold",
-            sa.Double(),
-            nullable=True,
-            comment="the distance above which the column has drifted",
-        ),
-        sa.Column(
-            "drifted", sa.Boolean(), nullable=True, comment="whether value exceeds threshold"
-        ),
-        sa.Column(
-            "reference_id", sa.Text(), nullable=False, comment="fingerprint of the reference sample"
-        ),
-        sa.Column(
-            "importance",
-            sa.Double(),
-            nullable=True,
-            comment="share of the model's gain that the feature has, 0 to 1",
-        ),
-        sa.Column("run_id", sa.Text(), nullable=True, comment="the stage run that measured"),
-        sa.PrimaryKeyConstraint(
-            "use_case", "data_day", "column_name", "kind", "method", name=op.f("pk_drift_metrics")
-        ),
-        comment="Distance of each night's rows from the model's reference, column by column",
+        comment="What is done, per stage, subject and data day; the commit point of stages",
     )
     op.create_table(
-        "incidents",
-        sa.Column(
-            "incident",
-            ROW_NUMBER,
-            autoincrement=True,
-            nullable=False,
-            comment="number of the incident",
+        "stage_runs",
+        required("run_id", sa.Text, "the run; results carry it"),
+        required("stage", sa.Text, "ingest, features, score, monitor and so on"),
+        required("subject", sa.Text, "the dataset or use case the stage worked on"),
+        required("window_start", sa.Date, "first data day asked for"),
+        required("window_end", sa.Date, "last data day asked for"),
+        required(
+            "status", sa.Text, "running, done, unchanged, stopped, waiting, failed or crashed"
         ),
-        sa.Column(
-            "subject", sa.Text(), nullable=False, comment="the dataset or use case concerned"
+        required("rows_in", sa.BigInteger, "rows read"),
+        required("rows_out", sa.BigInteger, "rows accepted and written"),
+        required("rows_held", sa.BigInteger, "rows held back in quarantine"),
+        optional("input_versions", JSON, "lake table → version read"),
+        optional("output_versions", JSON, "lake table → version written"),
+        optional("code_revision", sa.Text, "git commit of the code that ran"),
+        optional("airflow_dag_id", sa.Text, "the Airflow DAG, when Airflow started the run"),
+        optional("airflow_run_id", sa.Text, "the Airflow DAG run, when Airflow started the run"),
+        required("started_at", INSTANT, "when the run began, UTC"),
+        optional("finished_at", INSTANT, "when it ended, or was found dead, UTC"),
+        optional("error", sa.Text, "why it failed, stopped or waits, in one line"),
+        optional("notes", JSON, "what the run found worth saying, a list of sentences"),
+        sa.PrimaryKeyConstraint("run_id", name=op.f("pk_stage_runs")),
+        sa.CheckConstraint(
+            "status IN ('running', 'done', 'unchanged', 'stopped', 'waiting', 'failed', 'crashed')",
+            name=op.f("ck_stage_runs_status"),
         ),
-        sa.Column("kind", sa.Text(), nullable=False, comment="what sort of trouble"),
-        sa.Column(
-            "detail", sa.Text(), nullable=False, comment="what is wrong and what to do, in words"
-        ),
-        sa.Column(
-            "data_day", sa.Date(), nullable=True, comment="the data day concerned, if one is"
-        ),
-        sa.Column("since", INSTANT, nullable=False, comment="when it was first seen, UTC"),
-        sa.Column("last_seen", INSTANT, nullable=False, comment="when it was last seen, UTC"),
-        sa.Column("resolved_at", INSTANT, nullable=True, comment="when it was over, UTC"),
-        sa.PrimaryKeyConstraint("incident", name=op.f("pk_incidents")),
-        comment="What is wrong, since when, and whether it is over",
+        comment="Every run of every stage, also those that changed nothing",
     )
     op.create_index(
-        op.f("ix_incidents_subject_kind_since"),
-        "incidents",
-        ["subject", "kind", "since"],
-        unique=False,
+        op.f("ix_stage_runs_stage_subject_started_at"),
+        "stage_runs",
+        ["stage", "subject", "started_at"],
     )
+
+
+def _create_scores_models_monitoring() -> None:
+    op.create_table(
+        "score_runs",
+        required("run_id", sa.Text, "the stage run that scored"),
+        required("use_case", sa.Text, "the use case scored"),
+        required("model_version", sa.Text, "version of the champion that scored"),
+        required("model_sha256", sa.Text, "SHA-256 of the model file"),
+        required("feature_service", sa.Text, "Feast feature service the features came from"),
+        required("lake_versions", JSON, "lake table → version the features were read at"),
+        required("rows_due", sa.BigInteger, "entities in the frame"),
+        required("rows_scored", sa.BigInteger, "scores computed; equals rows_due"),
+        required("rows_changed", sa.BigInteger, "score rows that differ from those before"),
+        required(
+            "content_hash", sa.Text, "fingerprint of keys, predictions, decisions and reasons"
+        ),
+        optional("code_revision", sa.Text, "git commit of the code that ran"),
+        optional("data_days", JSON, "the data days scored, a list of YYYY-MM-DD"),
+        sa.PrimaryKeyConstraint("run_id", name=op.f("pk_score_runs")),
+        comment="Lineage of scores, by run_id: model, features, lake versions and code",
+    )
+    op.create_index(op.f("ix_score_runs_use_case"), "score_runs", ["use_case"])
     op.create_table(
         "model_ledger",
-        sa.Column(
-            "entry", ROW_NUMBER, autoincrement=True, nullable=False, comment="order of the entries"
-        ),
-        sa.Column("use_case", sa.Text(), nullable=False, comment="the use case the model serves"),
-        sa.Column(
-            "model_version", sa.Text(), nullable=False, comment="version in the model registry"
-        ),
-        sa.Column("sha256", sa.Text(), nullable=False, comment="SHA-256 of the model file"),
-        sa.Column(
-            "event",
-            sa.Text(),
-            nullable=False,
-            comment="registered, promoted, kept, refused or rolled_back",
-        ),
-        sa.Column("actor", sa.Text(), nullable=False, comment="who or what decided"),
-        sa.Column("reason", sa.Text(), nullable=False, comment="why, in words"),
-        sa.Column("evidence", JSON, nullable=True, comment="the numbers the decision rests on"),
-        sa.Column("artifact_uri", sa.Text(), nullable=True, comment="folder of the model's files"),
-        sa.Column("as_of", sa.Date(), nullable=True, comment="labels mature on this day were used"),
-        sa.Column("at", INSTANT, nullable=False, comment="when it was decided, UTC"),
+        required("entry", ROW_NUMBER, "order of the entries"),
+        required("use_case", sa.Text, "the use case the model serves"),
+        required("model_version", sa.Text, "version in the model registry"),
+        required("sha256", sa.Text, "SHA-256 of the model file"),
+        required("event", sa.Text, "registered, promoted, kept, refused or rolled_back"),
+        required("actor", sa.Text, "who or what decided"),
+        required("reason", sa.Text, "why, in words"),
+        optional("evidence", JSON, "the numbers the decision rests on"),
+        optional("artifact_uri", sa.Text, "folder of the model's files"),
+        optional("as_of", sa.Date, "labels mature on this day were used"),
+        required("at", INSTANT, "when it was decided, UTC"),
         sa.PrimaryKeyConstraint("entry", name=op.f("pk_model_ledger")),
         comment="Append-only history of models; its newest promotion says who is champion",
     )
-    op.create_index(
-        op.f("ix_model_ledger_use_case_at"), "model_ledger", ["use_case", "at"], unique=False
-    )
+    op.create_index(op.f("ix_model_ledger_use_case_at"), "model_ledger", ["use_case", "at"])
     op.create_table(
         "model_performance",
-        sa.Column("use_case", sa.Text(), nullable=False, comment="the use case"),
-        sa.Column(
-            "target_date", sa.Date(), nullable=False, comment="the day the scores were about"
-        ),
-        sa.Column("model_version", sa.Text(), nullable=False, comment="the model that scored"),
-        sa.Column("slice", sa.Text(), nullable=False, comment="all, or the group of rows measured"),
-        sa.Column("metric", sa.Text(), nullable=False, comment="name of the metric"),
-        sa.Column(
-            "value",
-            sa.Double(),
-            nullable=True,
-            comment="the metric; empty when it is undefined on the rows",
-        ),
-        sa.Column("lower", sa.Double(), nullable=True, comment="lower end of its 95 % interval"),
-        sa.Column("upper", sa.Double(), nullable=True, comment="upper end of its 95 % interval"),
-        sa.Column("n", sa.BigInteger(), nullable=False, comment="rows measured"),
-        sa.Column(
-            "label_coverage",
-            sa.Double(),
-            nullable=False,
-            comment="share of scores whose outcome is known, 0 to 1",
-        ),
-        sa.Column("run_id", sa.Text(), nullable=True, comment="the stage run that measured"),
+        required("use_case", sa.Text, "the use case"),
+        required("target_date", sa.Date, "the day the scores were about"),
+        required("model_version", sa.Text, "the model that scored"),
+        required("slice", sa.Text, "all, or the group of rows measured"),
+        required("metric", sa.Text, "name of the metric"),
+        optional("value", sa.Double, "the metric; empty when it is undefined on the rows"),
+        optional("lower", sa.Double, "lower end of its 95 % interval"),
+        optional("upper", sa.Double, "upper end of its 95 % interval"),
+        required("n", sa.BigInteger, "rows measured"),
+        required("label_coverage", sa.Double, "share of scores whose outcome is known, 0 to 1"),
+        optional("run_id", sa.Text, "the stage run that measured"),
         sa.PrimaryKeyConstraint(
             "use_case",
             "target_date",
@@ -158,26 +147,57 @@ def upgrade() -> None:
         comment="Realised performance of scores whose outcomes are mature",
     )
     op.create_table(
+        "drift_metrics",
+        required("use_case", sa.Text, "the use case"),
+        required("data_day", sa.Date, "the data day whose scored rows were compared"),
+        required("column_name", sa.Text, "the feature, the prediction or the label"),
+        required("kind", sa.Text, "feature, prediction or label"),
+        required("method", sa.Text, "how the distance is measured"),
+        optional("value", sa.Double, "the distance from the reference"),
+        optional("threshold", sa.Double, "the distance above which the column has drifted"),
+        optional("drifted", sa.Boolean, "whether value exceeds threshold"),
+        required("reference_id", sa.Text, "fingerprint of the reference sample"),
+        optional("importance", sa.Double, "share of the model's gain that the feature has, 0 to 1"),
+        optional("run_id", sa.Text, "the stage run that measured"),
+        sa.PrimaryKeyConstraint(
+            "use_case", "data_day", "column_name", "kind", "method", name=op.f("pk_drift_metrics")
+        ),
+        comment="Distance of each night's rows from the model's reference, column by column",
+    )
+
+
+def _create_validation_quarantine() -> None:
+    op.create_table(
+        "validation_results",
+        required("dataset", sa.Text, "the dataset"),
+        required("table_name", sa.Text, "the lake table checked"),
+        required("data_day", sa.Date, "the data day judged"),
+        required("rule", sa.Text, "name of the rule"),
+        required(
+            "column_name", sa.Text, "the column or columns looked at; empty for whole-row rules"
+        ),
+        optional("severity", sa.Text, "critical, warning or info"),
+        required("on_failure", sa.Text, "what a failure does: stop, quarantine or record"),
+        required("success", sa.Boolean, "whether the day passed"),
+        required("evaluated", sa.BigInteger, "rows looked at"),
+        required("unexpected", sa.BigInteger, "rows that failed"),
+        required("run_id", sa.Text, "the stage run that judged"),
+        sa.PrimaryKeyConstraint(
+            "dataset", "table_name", "data_day", "rule", name=op.f("pk_validation_results")
+        ),
+        comment="Verdict of every rule on every landed day",
+    )
+    op.create_table(
         "quarantine",
-        sa.Column(
-            "entry",
-            ROW_NUMBER,
-            autoincrement=True,
-            nullable=False,
-            comment="number of the entry; identical rows of a day have one each",
-        ),
-        sa.Column("dataset", sa.Text(), nullable=False, comment="the dataset"),
-        sa.Column(
-            "table_name", sa.Text(), nullable=False, comment="the lake table the row was meant for"
-        ),
-        sa.Column("data_day", sa.Date(), nullable=False, comment="the data day it was landed with"),
-        sa.Column(
-            "row_hash", sa.Text(), nullable=False, comment="fingerprint of the row's content"
-        ),
-        sa.Column("row_key", sa.Text(), nullable=False, comment="the row's key, for reading"),
-        sa.Column("rule", sa.Text(), nullable=False, comment="the rule it broke"),
-        sa.Column("payload", JSON, nullable=False, comment="the row as it came"),
-        sa.Column("run_id", sa.Text(), nullable=False, comment="the stage run that held it"),
+        required("entry", ROW_NUMBER, "number of the entry; identical rows of a day have one each"),
+        required("dataset", sa.Text, "the dataset"),
+        required("table_name", sa.Text, "the lake table the row was meant for"),
+        required("data_day", sa.Date, "the data day it was landed with"),
+        required("row_hash", sa.Text, "fingerprint of the row's content"),
+        required("row_key", sa.Text, "the row's key, for reading"),
+        required("rule", sa.Text, "the rule it broke"),
+        required("payload", JSON, "the row as it came"),
+        required("run_id", sa.Text, "the stage run that held it"),
         sa.PrimaryKeyConstraint("entry", name=op.f("pk_quarantine")),
         comment="Rows held back, one per broken rule",
     )
@@ -185,302 +205,93 @@ def upgrade() -> None:
         op.f("ix_quarantine_dataset_table_name_data_day"),
         "quarantine",
         ["dataset", "table_name", "data_day"],
-        unique=False,
     )
-    op.create_index(
-        op.f("ix_quarantine_row_hash_rule"), "quarantine", ["row_hash", "rule"], unique=False
-    )
+    op.create_index(op.f("ix_quarantine_row_hash_rule"), "quarantine", ["row_hash", "rule"])
     op.create_table(
         "quarantine_decisions",
-        sa.Column(
-            "entry",
-            ROW_NUMBER,
-            autoincrement=True,
-            nullable=False,
-            comment="order of the decisions",
-        ),
-        sa.Column(
-            "row_hash", sa.Text(), nullable=False, comment="fingerprint of the row decided on"
-        ),
-        sa.Column("rule", sa.Text(), nullable=False, comment="the rule it broke"),
-        sa.Column(
-            "action", sa.Text(), nullable=False, comment="release, correct, discard or waive"
-        ),
-        sa.Column("payload", JSON, nullable=True, comment="the corrected row"),
-        sa.Column("actor", sa.Text(), nullable=False, comment="who decided"),
-        sa.Column("reason", sa.Text(), nullable=False, comment="why, in words"),
-        sa.Column("at", INSTANT, nullable=False, comment="when, UTC"),
+        required("entry", ROW_NUMBER, "order of the decisions"),
+        required("row_hash", sa.Text, "fingerprint of the row decided on"),
+        required("rule", sa.Text, "the rule it broke"),
+        required("action", sa.Text, "release, correct, discard or waive"),
+        optional("payload", JSON, "the corrected row"),
+        required("actor", sa.Text, "who decided"),
+        required("reason", sa.Text, "why, in words"),
+        required("at", INSTANT, "when, UTC"),
         sa.PrimaryKeyConstraint("entry", name=op.f("pk_quarantine_decisions")),
-        comment="Append-only decisions on held rows; ingest applies them whenever the row lands again",
+        comment="Append-only decisions on held rows; ingest applies them at every landing",
     )
     op.create_index(
-        op.f("ix_quarantine_decisions_row_hash_rule"),
-        "quarantine_decisions",
-        ["row_hash", "rule"],
-        unique=False,
+        op.f("ix_quarantine_decisions_row_hash_rule"), "quarantine_decisions", ["row_hash", "rule"]
     )
+
+
+def _create_readiness_incidents() -> None:
     op.create_table(
         "readiness",
-        sa.Column("use_case", sa.Text(), nullable=False, comment="the use case"),
-        sa.Column("target_date", sa.Date(), nullable=False, comment="the day the scores are about"),
-        sa.Column("due_by", INSTANT, nullable=True, comment="when the scores should be ready, UTC"),
-        sa.Column("state", sa.Text(), nullable=False, comment="ready, late, held or failed"),
-        sa.Column("ready_at", INSTANT, nullable=True, comment="when they became ready, UTC"),
-        sa.Column("reason", sa.Text(), nullable=True, comment="why they are not, in words"),
+        required("use_case", sa.Text, "the use case"),
+        required("target_date", sa.Date, "the day the scores are about"),
+        optional("due_by", INSTANT, "when the scores should be ready, UTC"),
+        required("state", sa.Text, "ready, late, held or failed"),
+        optional("ready_at", INSTANT, "when they became ready, UTC"),
+        optional("reason", sa.Text, "why they are not, in words"),
         sa.PrimaryKeyConstraint("use_case", "target_date", name=op.f("pk_readiness")),
         comment="May this morning's scores be used?",
     )
     op.create_table(
-        "score_runs",
-        sa.Column("run_id", sa.Text(), nullable=False, comment="the stage run that scored"),
-        sa.Column("use_case", sa.Text(), nullable=False, comment="the use case scored"),
-        sa.Column(
-            "model_version",
-            sa.Text(),
-            nullable=False,
-            comment="version of the champion that scored",
-        ),
-        sa.Column("model_sha256", sa.Text(), nullable=False, comment="SHA-256 of the model file"),
-        sa.Column(
-            "feature_service",
-            sa.Text(),
-            nullable=False,
-            comment="Feast feature service the features came from",
-        ),
-        sa.Column(
-            "lake_versions",
-            JSON,
-            nullable=False,
-            comment="lake table → version the features were read at",
-        ),
-        sa.Column("rows_due", sa.BigInteger(), nullable=False, comment="entities in the frame"),
-        sa.Column(
-            "rows_scored",
-            sa.BigInteger(),
-            nullable=False,
-            comment="scores computed; equals rows_due",
-        ),
-        sa.Column(
-            "rows_changed",
-            sa.BigInteger(),
-            nullable=False,
-            comment="score rows that differ from those before",
-        ),
-        sa.Column(
-            "content_hash",
-            sa.Text(),
-            nullable=False,
-            comment="fingerprint of keys, predictions, decisions and reasons",
-        ),
-        sa.Column(
-            "code_revision", sa.Text(), nullable=True, comment="git commit of the code that ran"
-        ),
-        sa.Column(
-            "data_days", JSON, nullable=True, comment="the data days scored, a list of YYYY-MM-DD"
-        ),
-        sa.PrimaryKeyConstraint("run_id", name=op.f("pk_score_runs")),
-        comment="Lineage of scores: join on run_id to learn model, features, lake versions and code",
-    )
-    op.create_index(op.f("ix_score_runs_use_case"), "score_runs", ["use_case"], unique=False)
-    op.create_table(
-        "stage_days",
-        sa.Column(
-            "stage", sa.Text(), nullable=False, comment="ingest, features, score, monitor and so on"
-        ),
-        sa.Column(
-            "subject",
-            sa.Text(),
-            nullable=False,
-            comment="the dataset or use case the stage worked on",
-        ),
-        sa.Column(
-            "data_day",
-            sa.Date(),
-            nullable=False,
-            comment="the data day, in the dataset's time zone",
-        ),
-        sa.Column(
-            "state",
-            sa.Text(),
-            nullable=False,
-            comment="writing, done, stopped or absent; only done days may be read",
-        ),
-        sa.Column(
-            "run_id",
-            sa.Text(),
-            nullable=False,
-            comment="the stage run that brought the day into this state",
-        ),
-        sa.Column(
-            "input_hash",
-            sa.Text(),
-            nullable=True,
-            comment="fingerprint of what the stage read for this day",
-        ),
-        sa.Column(
-            "output_hash",
-            sa.Text(),
-            nullable=True,
-            comment="fingerprint of what the stage wrote for this day",
-        ),
-        sa.Column(
-            "reason", sa.Text(), nullable=True, comment="why the day stopped or is absent, in words"
-        ),
-        sa.Column("at", INSTANT, nullable=False, comment="when the day came into this state, UTC"),
-        sa.CheckConstraint(
-            "state IN ('writing', 'done', 'stopped', 'absent')", name=op.f("ck_stage_days_state")
-        ),
-        sa.PrimaryKeyConstraint("stage", "subject", "data_day", name=op.f("pk_stage_days")),
-        comment="What is done: one row per stage, subject and data day; the commit point of all stages",
-    )
-    op.create_table(
-        "stage_runs",
-        sa.Column("run_id", sa.Text(), nullable=False, comment="the run; results carry it"),
-        sa.Column(
-            "stage", sa.Text(), nullable=False, comment="ingest, features, score, monitor and so on"
-        ),
-        sa.Column(
-            "subject",
-            sa.Text(),
-            nullable=False,
-            comment="the dataset or use case the stage worked on",
-        ),
-        sa.Column("window_start", sa.Date(), nullable=False, comment="first data day asked for"),
-        sa.Column("window_end", sa.Date(), nullable=False, comment="last data day asked for"),
-        sa.Column(
-            "status",
-            sa.Text(),
-            nullable=False,
-            comment="running, done, unchanged, stopped, waiting, failed or crashed",
-        ),
-        sa.Column("rows_in", sa.BigInteger(), nullable=False, comment="rows read"),
-        sa.Column("rows_out", sa.BigInteger(), nullable=False, comment="rows accepted and written"),
-        sa.Column(
-            "rows_held", sa.BigInteger(), nullable=False, comment="rows held back in quarantine"
-        ),
-        sa.Column("input_versions", JSON, nullable=True, comment="lake table → version read"),
-        sa.Column("output_versions", JSON, nullable=True, comment="lake table → version written"),
-        sa.Column(
-            "code_revision", sa.Text(), nullable=True, comment="git commit of the code that ran"
-        ),
-        sa.Column(
-            "airflow_dag_id",
-            sa.Text(),
-            nullable=True,
-            comment="the Airflow DAG, when Airflow started the run",
-        ),
-        sa.Column(
-            "airflow_run_id",
-            sa.Text(),
-            nullable=True,
-            comment="the Airflow DAG run, when Airflow started the run",
-        ),
-        sa.Column("started_at", INSTANT, nullable=False, comment="when the run began, UTC"),
-        sa.Column(
-            "finished_at", INSTANT, nullable=True, comment="when it ended, or was found dead, UTC"
-        ),
-        sa.Column(
-            "error",
-            sa.Text(),
-            nullable=True,
-            comment="why it failed, stopped or waits, in one line",
-        ),
-        sa.Column(
-            "notes",
-            JSON,
-            nullable=True,
-            comment="what the run found worth saying, a list of sentences",
-        ),
-        sa.CheckConstraint(
-            "status IN ('running', 'done', 'unchanged', 'stopped', 'waiting', 'failed', 'crashed')",
-            name=op.f("ck_stage_runs_status"),
-        ),
-        sa.PrimaryKeyConstraint("run_id", name=op.f("pk_stage_runs")),
-        comment="Every run of every stage, also those that changed nothing",
+        "incidents",
+        required("incident", ROW_NUMBER, "number of the incident"),
+        required("subject", sa.Text, "the dataset or use case concerned"),
+        required("kind", sa.Text, "what sort of trouble"),
+        required("detail", sa.Text, "what is wrong and what to do, in words"),
+        optional("data_day", sa.Date, "the data day concerned, if one is"),
+        required("since", INSTANT, "when it was first seen, UTC"),
+        required("last_seen", INSTANT, "when it was last seen, UTC"),
+        optional("resolved_at", INSTANT, "when it was over, UTC"),
+        sa.PrimaryKeyConstraint("incident", name=op.f("pk_incidents")),
+        comment="What is wrong, since when, and whether it is over",
     )
     op.create_index(
-        op.f("ix_stage_runs_stage_subject_started_at"),
-        "stage_runs",
-        ["stage", "subject", "started_at"],
-        unique=False,
-    )
-    op.create_table(
-        "validation_results",
-        sa.Column("dataset", sa.Text(), nullable=False, comment="the dataset"),
-        sa.Column("table_name", sa.Text(), nullable=False, comment="the lake table checked"),
-        sa.Column("data_day", sa.Date(), nullable=False, comment="the data day judged"),
-        sa.Column("rule", sa.Text(), nullable=False, comment="name of the rule"),
-        sa.Column(
-            "column_name",
-            sa.Text(),
-            nullable=False,
-            comment="the column or columns looked at; empty for whole-row rules",
-        ),
-        sa.Column("severity", sa.Text(), nullable=True, comment="critical, warning or info"),
-        sa.Column(
-            "on_failure",
-            sa.Text(),
-            nullable=False,
-            comment="what a failure does: stop, quarantine or record",
-        ),
-        sa.Column("success", sa.Boolean(), nullable=False, comment="whether the day passed"),
-        sa.Column("evaluated", sa.BigInteger(), nullable=False, comment="rows looked at"),
-        sa.Column("unexpected", sa.BigInteger(), nullable=False, comment="rows that failed"),
-        sa.Column("run_id", sa.Text(), nullable=False, comment="the stage run that judged"),
-        sa.PrimaryKeyConstraint(
-            "dataset", "table_name", "data_day", "rule", name=op.f("pk_validation_results")
-        ),
-        comment="Verdict of every rule on every landed day",
+        op.f("ix_incidents_subject_kind_since"), "incidents", ["subject", "kind", "since"]
     )
     op.create_table(
         "acknowledgements",
-        sa.Column(
-            "acknowledgement",
-            ROW_NUMBER,
-            autoincrement=True,
-            nullable=False,
-            comment="number of the acknowledgement",
-        ),
-        sa.Column("incident", ROW_NUMBER, nullable=False, comment="the incident silenced"),
-        sa.Column("actor", sa.Text(), nullable=False, comment="who silenced it"),
-        sa.Column("reason", sa.Text(), nullable=False, comment="why, in words"),
-        sa.Column("at", INSTANT, nullable=False, comment="when, UTC"),
-        sa.Column(
-            "until",
-            INSTANT,
-            nullable=True,
-            comment="until when it is silent, UTC; empty for until it is over",
-        ),
+        required("acknowledgement", ROW_NUMBER, "number of the acknowledgement"),
+        required("incident", ROW_NUMBER, "the incident silenced"),
+        required("actor", sa.Text, "who silenced it"),
+        required("reason", sa.Text, "why, in words"),
+        required("at", INSTANT, "when, UTC"),
+        optional("until", INSTANT, "until when it is silent, UTC; empty for until it is over"),
+        sa.PrimaryKeyConstraint("acknowledgement", name=op.f("pk_acknowledgements")),
         sa.ForeignKeyConstraint(
             ["incident"], ["incidents.incident"], name="fk_acknowledgements_incident"
         ),
-        sa.PrimaryKeyConstraint("acknowledgement", name=op.f("pk_acknowledgements")),
         comment="Who silenced an incident, and until when",
     )
-    op.create_index(
-        op.f("ix_acknowledgements_incident"), "acknowledgements", ["incident"], unique=False
-    )
+    op.create_index(op.f("ix_acknowledgements_incident"), "acknowledgements", ["incident"])
+
+
+def upgrade() -> None:
+    """Create the tables."""
+    _create_stages()
+    _create_scores_models_monitoring()
+    _create_validation_quarantine()
+    _create_readiness_incidents()
 
 
 def downgrade() -> None:
-    """Take the change back."""
-    op.drop_index(op.f("ix_acknowledgements_incident"), table_name="acknowledgements")
-    op.drop_table("acknowledgements")
-    op.drop_table("validation_results")
-    op.drop_index(op.f("ix_stage_runs_stage_subject_started_at"), table_name="stage_runs")
-    op.drop_table("stage_runs")
-    op.drop_table("stage_days")
-    op.drop_index(op.f("ix_score_runs_use_case"), table_name="score_runs")
-    op.drop_table("score_runs")
-    op.drop_table("readiness")
-    op.drop_index(op.f("ix_quarantine_decisions_row_hash_rule"), table_name="quarantine_decisions")
-    op.drop_table("quarantine_decisions")
-    op.drop_index(op.f("ix_quarantine_row_hash_rule"), table_name="quarantine")
-    op.drop_index(op.f("ix_quarantine_dataset_table_name_data_day"), table_name="quarantine")
-    op.drop_table("quarantine")
-    op.drop_table("model_performance")
-    op.drop_index(op.f("ix_model_ledger_use_case_at"), table_name="model_ledger")
-    op.drop_table("model_ledger")
-    op.drop_index(op.f("ix_incidents_subject_kind_since"), table_name="incidents")
-    op.drop_table("incidents")
-    op.drop_table("drift_metrics")
+    """Drop the tables and everything in them."""
+    for table in (
+        "acknowledgements",
+        "incidents",
+        "readiness",
+        "quarantine_decisions",
+        "quarantine",
+        "validation_results",
+        "drift_metrics",
+        "model_performance",
+        "model_ledger",
+        "score_runs",
+        "stage_runs",
+        "stage_days",
+    ):
+        op.drop_table(table)

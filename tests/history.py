@@ -1,0 +1,49 @@
+"""A history like the demo's: 39 weeks of real flights and the first champion."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from include.features.build import build_features
+from include.features.store import apply_definitions
+from include.ingestion.landing import ingest
+from include.settings import Settings
+from include.training import registry
+from include.training.train import TrainingResult, train
+from include.warehouse.migrate import upgrade
+from include.warehouse.use_cases import apply
+from include.window import Window
+from include.workspace import Workspace, open_workspace
+from tests.planted import PLANTED, PLANTED_USE_CASE
+
+NOW = datetime(2014, 6, 1, 12, tzinfo=UTC)
+HISTORY = Window(date(2013, 1, 1), date(2013, 9, 30))
+
+
+def make(home: Path) -> TrainingResult:
+    """Land the history into an empty home, build its features and train the champion."""
+    with opened(home) as workspace:
+        upgrade(workspace.warehouse)
+        apply(workspace.warehouse, PLANTED_USE_CASE)
+        apply_definitions(workspace.settings)
+        registry.init(workspace.settings)
+        ingest(workspace, PLANTED, HISTORY)
+        build_features(workspace, PLANTED, HISTORY)
+        return train(workspace, PLANTED_USE_CASE, HISTORY.end, promote=True, actor="test")
+
+
+def copy_of(home: Path, folder: Path) -> Path:
+    """Copy a home; models stay where the ledger says they are."""
+    return Path(shutil.copytree(home, folder))
+
+
+@contextmanager
+def opened(home: Path) -> Iterator[Workspace]:
+    """Open the installation in `home`."""
+    settings = Settings.from_env({"NIGHTSHIFT_HOME": str(home)}, code_revision="test")
+    with open_workspace(settings, now=NOW) as workspace:
+        yield workspace

@@ -1,0 +1,217 @@
+"""A real Airflow with stages that do nothing: what the scheduler makes of the wiring.
+
+One start (about half a minute) serves all tests here.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from include.errors import UsageError
+from include.orchestration.local import airflow
+from include.orchestration.local.client import AirflowClient, Run
+from include.orchestration.local.environment import ADMIN, admin_password, airflow_environment
+from include.orchestration.local.processes import Running, free_port, members, stop
+
+# The DAGs of the sample, their stages replaced by bodies that only look for their days.
+STUBS = '''
+"""Airflow dag file of a test."""
+import os, pathlib, time
+from datetime import UTC, datetime, timedelta
+from airflow.sdk import get_current_context
+from include.errors import SourceNotReady, SourceUnreachable
+from include.orchestration import dags, tasks
+
+def body(step):
+    def run(name):
+        context = get_current_context()
+        window, _ = tasks.requested_days(DATASET, context)
+        first = pathlib.Path(os.environ["AIRFLOW_HOME"], f"{name}-{step}-{window.start}")
+        if step == "ingest" and not first.exists():
+            first.touch()
+            if window.start.isoformat() == "2013-10-02":
+                with tasks.task_workspace():
+                    soon = datetime.now(UTC) + timedelta(seconds=2)
+                    raise SourceNotReady(window.start, soon, "not ready yet")
+            if window.start.isoformat() == "2013-10-03":
+                raise SourceUnreachable("nobody answers")
+        if window.start.isoformat() == "2013-10-06":
+            raise ValueError("a mistake")
+        return {"day": str(window)}
+    run.__name__ = step
+    return run
+
+for step in ("ingest", "build_features", "materialise_online", "score", "monitor"):
+    setattr(tasks, step, body(step))
+
+from include.datasets.nyc_flights.declaration import DATASET
+from include.orchestration import policy
+from include.use_cases.flight_delay.declaration import USE_CASE
+
+original = policy.default_args
+policy.default_args = lambda owner: {**original(owner), "retry_delay": timedelta(seconds=1)}
+nightly, backfill = dags.dataset_dags(DATASET, __doc__)
+scoring, training, rescoring = dags.use_case_dags(USE_CASE, __doc__)
+'''
+
+DAG_IDS = {
+    "nyc_flights_nightly",
+    "nyc_flights_backfill",
+    "flight_delay_nightly",
+    "flight_delay_train",
+}
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[AirflowClient, Running]]:
+    home = tmp_path_factory.mktemp("airflow") / "home"
+    dags = home / "dags"
+    dags.mkdir(parents=True)
+    (dags / "stubs.py").write_text(STUBS)
+    port = free_port(8380)
+    env = airflow_environment(os.environ, home, port, schedules=False)
+    env |= {"AIRFLOW__CORE__DAGS_FOLDER": str(dags)}
+    running = Running("up", {}, schedules=False)
+    client = AirflowClient(f"http://127.0.0.1:{port}", ADMIN, admin_password(home))
+    try:
+        airflow.prepare(env)
+        since = time.time()
+        for name in ("api-server", "dag-processor", "scheduler"):
+            airflow.start_component(name, env, running, home)
+        airflow.wait_for_api(client, running, home)
+        airflow.wait_for_dags(client, since, DAG_IDS, running, home)
+        yield client, running
+    finally:
+        sessions = [process.pid for process in running.processes]
+        stop(running, home, grace=3)
+        client.close()
+    assert list(members(sessions)) == []
+
+
+@pytest.fixture(scope="module")
+def client(started: tuple[AirflowClient, Running]) -> AirflowClient:
+    return started[0]
+
+
+def finished(client: AirflowClient, run: Run) -> Run:
+    deadline = time.monotonic() + 90
+    while not run.finished:
+        assert time.monotonic() < deadline, f"{run} hangs: {client.tasks(run)}"
+        time.sleep(0.3)
+        run = client.run(run.dag_id, run.run_id)
+    return run
+
+
+def states(client: AirflowClient, run: Run) -> dict[str, str]:
+    return {task.task_id: task.state for task in client.tasks(run)}
+
+
+def last_words(client: AirflowClient, run: Run, task_id: str) -> str:
+    (task,) = [task for task in client.tasks(run) if task.task_id == task_id]
+    (line,) = [line for line in client.log_lines(run, task) if line.startswith("FAILED ")]
+    return line
+
+
+def test_a_keyed_run_starts_the_use_case_with_its_key_though_schedules_are_off(
+    client: AirflowClient,
+) -> None:
+    run = finished(client, client.trigger("nyc_flights_nightly", partition_key="2013-10-01"))
+
+    assert run.state == "success"
+    deadline = time.monotonic() + 60
+    while not (announced := client.runs("flight_delay_nightly", "2013-10-01")):
+        assert time.monotonic() < deadline, "the announcement started nothing"
+        time.sleep(0.3)
+    assert finished(client, announced[0]).state == "success"
+    assert states(client, announced[0]) == {"score": "success", "monitor": "success"}
+
+
+def test_waiting_for_the_source_and_trying_again_end_well(client: AirflowClient) -> None:
+    runs = [
+        client.trigger("nyc_flights_nightly", partition_key=key)
+        for key in ("2013-10-02", "2013-10-03")
+    ]
+    waited, retried = (finished(client, run) for run in runs)
+
+    assert (waited.state, retried.state) == ("success", "success")
+    tries = {
+        run.partition_key: task.try_number
+        for run in (waited, retried)
+        for task in client.tasks(run)
+        if task.task_id == "ingest"
+    }
+    assert tries == {"2013-10-02": 1, "2013-10-03": 2}
+
+
+def test_a_mistake_fails_at_once(client: AirflowClient) -> None:
+    run = finished(client, client.trigger("nyc_flights_nightly", partition_key="2013-10-06"))
+
+    assert run.state == "failed"
+    (ingest,) = [task for task in client.tasks(run) if task.task_id == "ingest"]
+    assert ingest.try_number == 1
+    assert "2013-10-06" in last_words(client, run, "ingest")
+    assert client.runs("flight_delay_nightly", "2013-10-06") == []
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        (None, "Trigger → Advanced options → Partition key: YYYY-MM-DD"),
+        ("2013-1-5", "is not a day; write it as YYYY-MM-DD"),
+        ("2099-01-01", "lies in the future"),
+    ],
+)
+def test_a_run_without_a_usable_key_fails_at_once_and_says_what_to_enter(
+    client: AirflowClient, key: str | None, words: str
+) -> None:
+    run = finished(client, client.trigger("nyc_flights_nightly", partition_key=key))
+
+    assert run.state == "failed"
+    assert words in last_words(client, run, "ingest")
+
+
+def test_airflow_refuses_rubbish_before_a_run_begins(client: AirflowClient) -> None:
+    with pytest.raises(UsageError, match="does not match"):
+        client.trigger("nyc_flights_nightly", partition_key="rubbish")
+    with pytest.raises(UsageError, match="first_day"):
+        client.trigger("nyc_flights_backfill", conf={"first_day": "x", "last_day": "2013-01-02"})
+    with pytest.raises(UsageError, match="first_day"):
+        client.trigger("nyc_flights_backfill")
+
+
+def test_a_backfill_that_fails_in_part_goes_on_and_ends_failed(client: AirflowClient) -> None:
+    form = {"first_day": "2013-10-03", "last_day": "2013-10-04"}
+    good = finished(client, client.trigger("nyc_flights_backfill", conf=form))
+    assert good.state == "success"
+    assert states(client, good)["fail_incomplete"] == "skipped"
+
+    form = {"first_day": "2013-10-06", "last_day": "2013-10-07"}
+    bad = finished(client, client.trigger("nyc_flights_backfill", conf=form))
+    assert bad.state == "failed"
+    assert states(client, bad)["ingest"] == "failed"
+    assert states(client, bad)["fail_incomplete"] == "failed"
+
+
+def test_only_the_api_listens_and_on_this_machine_alone(
+    started: tuple[AirflowClient, Running],
+) -> None:
+    _, running = started
+    ours = {process.pid for process in running.processes}
+    listening = {
+        connection.laddr
+        for pid in members(ours)
+        for connection in psutil.Process(pid).net_connections(kind="inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert {address.ip for address in listening} == {"127.0.0.1"}
+    assert len({address.port for address in listening}) == 1
+
+
+def test_no_night_is_due_while_schedules_are_off(client: AirflowClient) -> None:
+    assert client.next_run("nyc_flights_nightly") is None
+    assert client.next_run("flight_delay_train") is None
