@@ -44,6 +44,9 @@ fmt: $(DEVELOPMENT)  ## format the code and mend what ruff can mend
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+docs: $(RUNTIME)  ## make the generated documentation anew
+	@$(RUN) -m include.warehouse.dictionary > docs/warehouse.md
+
 lock: $(VENV)/.created  ## resolve requirements*.in for Python 3.11 to 3.13
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header requirements.in -o requirements.txt

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import psycopg
@@ -21,12 +22,13 @@ from include.settings import TELEMETRY_OFF, Settings, WarehouseAddress
 
 os.environ.update(TELEMETRY_OFF)
 
-from include.training.train import TrainingResult  # noqa: E402
 from include.warehouse import migrate  # noqa: E402 - after telemetry is off
 from include.warehouse.engine import Warehouse, open_warehouse  # noqa: E402
 from include.workspace import Workspace, open_workspace  # noqa: E402
-from tests.history import NOW, copy_of, make  # noqa: E402
-from tests.planted import FAULTS, Faults  # noqa: E402
+from tests.planted import FAULTS, NOW, Faults  # noqa: E402
+
+if TYPE_CHECKING:
+    from include.training.train import TrainingResult
 
 TEMPLATE = "nightshift_template"
 
@@ -163,6 +165,8 @@ def faults() -> Iterator[Faults]:
 @pytest.fixture(scope="session")
 def history(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, TrainingResult]:
     """The home of an installation with 39 weeks of history and a champion, and its training."""
+    from tests.history import make  # imports every stage, which most tests do not need
+
     home = tmp_path_factory.mktemp("history")
     return home, make(home)
 
@@ -170,4 +174,6 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, TrainingRes
 @pytest.fixture
 def night_home(history: tuple[Path, TrainingResult], tmp_path: Path) -> Path:
     """A copy of the history to run nights on."""
+    from tests.history import copy_of
+
     return copy_of(history[0], tmp_path / "night")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 from include.features.build import build_features
@@ -18,9 +18,8 @@ from include.warehouse.migrate import upgrade
 from include.warehouse.use_cases import apply
 from include.window import Window
 from include.workspace import Workspace, open_workspace
-from tests.planted import PLANTED, PLANTED_USE_CASE
+from tests.planted import NOW, PLANTED, PLANTED_USE_CASE
 
-NOW = datetime(2014, 6, 1, 12, tzinfo=UTC)
 HISTORY = Window(date(2013, 1, 1), date(2013, 9, 30))
 
 

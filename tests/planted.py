@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pandas as pd
 import pyarrow as pa
@@ -20,6 +20,9 @@ from include.errors import DayAbsent, SchemaBreak, SourceUnreachable
 from include.use_cases.flight_delay.declaration import USE_CASE
 
 Change = Callable[[pd.DataFrame], pd.DataFrame]
+
+NOW = datetime(2014, 6, 1, 12, tzinfo=UTC)
+"""When tests happen: long after the sample data was recorded."""
 
 PLANTED = replace(DATASET, source="tests.planted:PlantedSource")
 PLANTED_USE_CASE = replace(USE_CASE, dataset=PLANTED)

@@ -106,11 +106,15 @@ def _inputs(
     sql = {name: sql_of(dataset, name) for name in dataset.shared_sql}
     sql |= {view.name: sql_of(dataset, view.name) for view in dataset.feature_views}
     snapshots = {
-        table.name: lake.fingerprint(names.landed(dataset, table))
+        table.name: lake.written(names.landed(dataset, table))
         for table in dataset.tables
         if table.kind == "snapshot"
     }
-    constant = fingerprint.of_values(sql, snapshots, str(dataset.cutoff_delay))
+    constant = fingerprint.of_values(
+        sql,
+        {name: it and it.fingerprint for name, it in snapshots.items()},
+        str(dataset.cutoff_delay),
+    )
     return {
         day: fingerprint.of_values(
             constant,

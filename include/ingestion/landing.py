@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import date
 
 import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
 
 from include import catalog, healing
 from include.declare import Dataset, Table
@@ -73,7 +75,7 @@ def ingest(
         due = run.due(offered.inputs)
         snapshots: list[tuple[Table, str]] = []
         if window.end in offered.inputs:
-            snapshots = _due_snapshots(workspace, dataset, source, window, run)
+            snapshots = _due_snapshots(workspace, dataset, source, window.end)
         if snapshots and not due:
             due = [window.end]
         run.begin(due)
@@ -117,21 +119,34 @@ def _land(
 
 
 def _due_snapshots(
-    workspace: Workspace, dataset: Dataset, source: Source, window: Window, run: StageRun
+    workspace: Workspace, dataset: Dataset, source: Source, day: date
 ) -> list[tuple[Table, str]]:
-    """Return the snapshot tables to land, with the mark of what is read.
+    """Return the snapshot tables to land, with the fingerprint of what is read.
 
-    Due when the mark has changed, or when a run died after it wrote the lake.
+    Due when the fingerprint has changed, or when the run that wrote the table died before it
+    could commit what it found.
     """
-    died = any(state.state == "writing" for state in run.states.values())
     due = []
     for table in snapshot_tables(dataset):
         mark = fingerprint.of_inputs(
-            {"source": source.fingerprint(table, window.end), "declared": declaration_hash(table)}
+            {"source": source.fingerprint(table, day), "declared": declaration_hash(table)}
         )
-        if died or workspace.lake.fingerprint(names.landed(dataset, table)) != mark:
+        written = workspace.lake.written(names.landed(dataset, table))
+        if (
+            written is None
+            or written.fingerprint != mark
+            or not _committed(workspace, written.run_id)
+        ):
             due.append((table, mark))
     return due
+
+
+def _committed(workspace: Workspace, run_id: str) -> bool:
+    """Tell whether a landing ended with its results in the warehouse."""
+    runs = tables.stage_runs.c
+    query = sa.select(runs.status).where(runs.run_id == run_id)
+    with workspace.warehouse.reading() as connection:
+        return connection.execute(query).scalar_one_or_none() in ("done", "stopped")
 
 
 def _land_snapshot(
@@ -155,7 +170,7 @@ def _land_snapshot(
         landed.stopped[day] = f"{table.name}: {judgement.stopped[day]}"
         return []
     accepted = judgement.accepted.drop_columns([DATA_DAY])
-    landed.versions[name] = workspace.lake.overwrite(name, accepted, mark)
+    landed.versions[name] = workspace.lake.overwrite(name, accepted, mark, run.run_id)
     return list(
         quarantine.held_rows(dataset, table, judgement.held, judgement.held_by, run.run_id)
     )
@@ -274,6 +289,4 @@ def _warn_of_gap(commit: Commit, dataset: Dataset, run: StageRun, reached: Windo
 def _of_days(rows: pa.Table, days: Sequence[date]) -> pa.Table:
     if not len(rows):
         return rows
-    import pyarrow.compute as pc
-
     return rows.filter(pc.is_in(rows.column(DATA_DAY), pa.array(list(days), pa.date32())))

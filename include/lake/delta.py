@@ -23,6 +23,14 @@ from include.lake.schema import DATA_DAY
 
 
 @dataclass(frozen=True)
+class Written:
+    """What a snapshot's commit says of itself: what was read, and the run that read it."""
+
+    fingerprint: str
+    run_id: str
+
+
+@dataclass(frozen=True)
 class Lake:
     """Delta tables below one path or object-store URL.
 
@@ -77,30 +85,31 @@ class Lake:
             )
             return int(DeltaTable(uri).version())
 
-    def overwrite(self, name: str, rows: pa.Table, fingerprint: str) -> int:
+    def overwrite(self, name: str, rows: pa.Table, fingerprint: str, run_id: str) -> int:
         """Replace an unpartitioned table as a whole; returns the new version.
 
-        The fingerprint of what was read is part of the same commit, so that table and
-        fingerprint can never disagree.
+        The fingerprint of what was read and the run that wrote it are part of the same commit,
+        so that table and fingerprint can never disagree.
         """
         uri = self.uri(name)
-        properties = CommitProperties(custom_metadata={"fingerprint": fingerprint})
+        written = CommitProperties(custom_metadata={"fingerprint": fingerprint, "run_id": run_id})
         with _storage(uri):
             write_deltalake(
-                uri, rows, mode="overwrite", schema_mode="overwrite", commit_properties=properties
+                uri, rows, mode="overwrite", schema_mode="overwrite", commit_properties=written
             )
             return int(DeltaTable(uri).version())
 
-    def fingerprint(self, name: str) -> str | None:
-        """Return the fingerprint given to the newest `overwrite`, or None."""
+    def written(self, name: str) -> Written | None:
+        """Return what the newest `overwrite` said of itself, or None if there was none."""
         uri = self.uri(name)
         with _storage(uri):
             try:
                 commits = DeltaTable(uri).history()
             except TableNotFoundError:
                 return None
-        marks = (commit.get("fingerprint") for commit in commits)
-        return next((str(mark) for mark in marks if mark), None)
+        found = (commit for commit in commits if "fingerprint" in commit)
+        newest = next(found, None)
+        return newest and Written(str(newest["fingerprint"]), str(newest["run_id"]))
 
     def relation(
         self,

@@ -117,6 +117,6 @@ def _told(values: pd.Series[Any], known: tuple[str, ...] | None) -> list[str]:
 
 
 def _number(value: float) -> str:
-    if abs(value) >= 1000 or value == int(value):
-        return f"{value:.0f}"
+    if abs(value) >= 100 or value == int(value):
+        return f"{value + 0.0:.0f}"  # no minus before a zero
     return f"{value:.3g}"

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from include.errors import SchemaBreak, StorageUnavailable
-from include.lake.delta import Lake
+from include.lake.delta import Lake, Written
 
 DAYS = [date(2013, 1, 1) + timedelta(days=n) for n in range(6)]
 
@@ -92,8 +92,8 @@ def test_only_the_days_asked_for_are_read(tmp_path: Path) -> None:
 
 def test_a_snapshot_carries_its_fingerprint_in_the_same_commit(tmp_path: Path) -> None:
     lake = Lake(str(tmp_path))
-    assert lake.fingerprint("d/s") is None
-    lake.overwrite("d/s", pa.table({"x": [1]}), "first")
-    lake.overwrite("d/s", pa.table({"x": [2]}), "second")
-    assert lake.fingerprint("d/s") == "second"
+    assert lake.written("d/s") is None
+    lake.overwrite("d/s", pa.table({"x": [1]}), "first", "run 1")
+    lake.overwrite("d/s", pa.table({"x": [2]}), "second", "run 2")
+    assert lake.written("d/s") == Written("second", "run 2")
     assert lake.versions(["d/s", "d/nothing"]) == {"d/s": 1}

@@ -28,8 +28,7 @@ from include.settings import Settings
 from include.warehouse import migrate, tables
 from include.window import Window
 from include.workspace import Workspace, open_workspace
-from tests.history import NOW
-from tests.planted import PLANTED, PLANTED_USE_CASE, Faults
+from tests.planted import NOW, PLANTED, PLANTED_USE_CASE, Faults
 
 BACK, AHEAD = timedelta(days=32), timedelta(days=2)
 
@@ -50,7 +49,7 @@ def truncated(workspace: Workspace, day: date, folder: Path) -> Workspace:
         rows = workspace.lake.read(name)
         known = rows.filter(pc.less_equal(rows.column("known_at"), cutoff))
         if table.kind == "snapshot":
-            lake.overwrite(name, known, "truncated")
+            lake.overwrite(name, known, "truncated", "none")
         else:
             days = rows.column("data_day").unique().to_pylist()
             lake.replace_days(name, known, days)

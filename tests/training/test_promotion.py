@@ -12,6 +12,8 @@ from include.training.evaluate import Evaluation, evaluate
 from include.training.promotion import LEAST_DAYS, Rows, decide, decide_first
 from tests.model_nights import CASE
 
+OPEN = replace(CASE, gate=replace(CASE.gate, leak_above=1.0))
+
 
 def _rows(days: int = 28, gain: float = 0.0, seed: int = 0) -> Rows:
     """Return rows on which the challenger knows `gain` more of the label than the champion."""
@@ -53,8 +55,8 @@ def test_a_useless_and_a_leaking_model_are_refused(bounds: dict[str, float], wor
 
 def test_a_better_challenger_is_promoted_and_a_worse_kept_out() -> None:
     better, worse = _rows(gain=0.1), _rows(gain=-0.1)
-    promoted = decide(CASE, _evaluation(better), "7", better, seed=1)
-    kept = decide(CASE, _evaluation(worse), "7", worse, seed=1)
+    promoted = decide(OPEN, _evaluation(better), "7", better, seed=1)
+    kept = decide(OPEN, _evaluation(worse), "7", worse, seed=1)
 
     assert promoted.decision == "promoted"
     assert promoted.evidence["difference"]["lower"] > 0
@@ -65,15 +67,15 @@ def test_a_better_challenger_is_promoted_and_a_worse_kept_out() -> None:
 
 def test_noise_is_hardly_ever_promoted() -> None:
     decisions = []
-    for seed in range(40):
+    for seed in range(20):
         rows = _rows(days=14, seed=seed)
         decisions.append(decide(CASE, _evaluation(rows), "7", rows, seed=1).decision)
-    assert decisions.count("promoted") <= 3
+    assert decisions.count("promoted") <= 2
 
 
 def test_too_few_common_days_keep_the_champion() -> None:
     rows = _rows(days=LEAST_DAYS - 1, gain=0.2)
-    verdict = decide(CASE, _evaluation(rows), "7", rows, seed=1)
+    verdict = decide(OPEN, _evaluation(rows), "7", rows, seed=1)
     assert verdict.decision == "kept"
     assert "6 out-of-time day(s)" in verdict.reasons[0]
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from rich.console import Console
+from rich.markup import escape
 
 from include import catalog
 from include.declare import Dataset
@@ -102,7 +103,7 @@ def main(arguments: list[str] | None = None) -> int:
         console.print("\nstopped; nothing is left running, and make demo goes on from here")
         return 130
     except NightshiftError as error:
-        console.print(f"[red]make demo failed:[/] {error}", markup=True)
+        console.print(f"[red]make demo failed:[/] {escape(str(error))}", soft_wrap=True)
         return 1
     return 0
 
@@ -131,7 +132,13 @@ def run_demo(env: Mapping[str, str], home: Path, days: Plan, progress: Progress)
 
     from include.orchestration.local import summary
 
-    summary.show(Settings.from_env(env), catalog.use_case(USE_CASE), days.nights, progress.console)
+    summary.show(
+        Settings.from_env(env),
+        catalog.use_case(USE_CASE),
+        days.history,
+        days.nights,
+        progress.console,
+    )
     progress.say("[green]done[/]: every run succeeded and every table has rows")
 
 

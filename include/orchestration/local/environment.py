@@ -78,6 +78,11 @@ def admin_password(home: Path) -> str:
     return _secrets(home / "airflow")["password"]
 
 
+def hostname() -> str:
+    """Return what Airflow takes this machine to be called."""
+    return "127.0.0.1"
+
+
 def _options(folder: Path, port: int, own: Mapping[str, str]) -> dict[str, str]:
     return {
         "CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
@@ -88,8 +93,8 @@ def _options(folder: Path, port: int, own: Mapping[str, str]) -> dict[str, str]:
         "CORE__EXECUTOR": "LocalExecutor",
         "CORE__PARALLELISM": "4",
         "CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
-        # The default looks the host up in DNS, which takes seconds where there is none.
-        "CORE__HOSTNAME_CALLABLE": "socket.gethostname",
+        # The default asks DNS for the name, and the UI asks for its address, at every log.
+        "CORE__HOSTNAME_CALLABLE": f"{__name__}.hostname",
         "CORE__FERNET_KEY": own["fernet_key"],
         "CORE__AUTH_MANAGER": "airflow.api_fastapi.auth.managers.simple."
         "simple_auth_manager.SimpleAuthManager",

@@ -48,9 +48,9 @@ class Night:
 
 def nights(workspace: Workspace, use_case: UseCase, days: Sequence[date]) -> list[Night]:
     """Return what the nights of `days` did, in their order."""
-    landed = _landed(workspace, use_case, days)
+    landed = rows_landed(workspace, use_case, days)
     with workspace.warehouse.reading() as connection:
-        held = _held(connection, use_case, days)
+        held = rows_held(connection, use_case, days)
         scored = _scored(connection, use_case, days)
         verdicts = {day: _verdict(connection, use_case, day) for day in days}
     return [
@@ -83,10 +83,10 @@ def empty_tables(workspace: Workspace, use_case: UseCase) -> list[str]:
 
 def sample_query(use_case: UseCase) -> str:
     """Return a query an analyst may paste: the scores most likely to come true."""
-    keys = [column.name for column in (*use_case.entity_keys, *use_case.score_columns)]
-    shown = ", ".join(keys)
+    columns = (*use_case.entity_keys, *use_case.score_columns)
+    shown = ", ".join(column.name for column in columns if column.type != "timestamp")
     return (
-        f"SELECT target_date, {shown}, round(prediction, 3) AS prediction, reason_1\n"
+        f"SELECT target_date, {shown},\n       round(prediction, 3) AS prediction, reason_1\n"
         f"FROM {use_case.name}_scores_latest\n"
         f"ORDER BY target_date DESC, prediction DESC, {', '.join(use_case.key_names)}\n"
         "LIMIT 5"
@@ -100,7 +100,8 @@ def run_query(workspace: Workspace, query: str) -> tuple[list[str], list[tuple[A
         return list(found.keys()), [tuple(row) for row in found]
 
 
-def _landed(workspace: Workspace, use_case: UseCase, days: Sequence[date]) -> dict[date, int]:
+def rows_landed(workspace: Workspace, use_case: UseCase, days: Sequence[date]) -> dict[date, int]:
+    """Return day → rows in the checked tables that hold days."""
     counts: dict[date, int] = {}
     dataset = use_case.dataset
     with duckdb.connect() as connection:
@@ -113,7 +114,10 @@ def _landed(workspace: Workspace, use_case: UseCase, days: Sequence[date]) -> di
     return counts
 
 
-def _held(connection: sa.Connection, use_case: UseCase, days: Sequence[date]) -> Mapping[date, int]:
+def rows_held(
+    connection: sa.Connection, use_case: UseCase, days: Sequence[date]
+) -> Mapping[date, int]:
+    """Return day → rows in quarantine; a row that breaks two rules counts once."""
     rows = sa.select(
         quarantine.c.data_day, quarantine.c.table_name, quarantine.c.row_hash
     ).distinct()
@@ -155,8 +159,8 @@ def _verdict(connection: sa.Connection, use_case: UseCase, day: date) -> str:
         )
     )
     for note in connection.execute(said).scalar() or []:
-        if note.startswith(day.isoformat()):
-            return str(note.removeprefix(day.isoformat()).lstrip(": "))
+        if note.startswith(f"{day.isoformat()}: "):
+            return str(note.removeprefix(f"{day.isoformat()}: "))
     mine = (drift_metrics.c.use_case == use_case.name) & (drift_metrics.c.data_day == day)
     counts = sa.select(
         sa.func.count(), sa.func.count().filter(drift_metrics.c.drifted.is_(True))

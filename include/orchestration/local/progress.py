@@ -42,7 +42,7 @@ class Progress:
 
     def say(self, text: str) -> None:
         """Print a line with the elapsed time before it."""
-        self.console.print(f"[dim]{self.elapsed:>6}[/]  {text}", highlight=False)
+        self.console.print(f"[dim]{self.elapsed:>6}[/]  {text}", highlight=False, soft_wrap=True)
 
     @contextmanager
     def doing(self, text: str) -> Iterator[None]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table as Grid
 
@@ -16,11 +17,14 @@ from include.orchestration.local.figures import (
     Night,
     empty_tables,
     nights,
+    rows_held,
+    rows_landed,
     run_query,
     sample_query,
 )
 from include.settings import Settings
 from include.training.ledger import champion, registration
+from include.window import Window
 from include.workspace import Workspace, open_workspace
 
 METRICS = {
@@ -32,17 +36,23 @@ METRICS = {
 }
 
 
-def show(settings: Settings, use_case: UseCase, days: Sequence[date], console: Console) -> None:
-    """Print the summary of the nights of `days`.
+def show(
+    settings: Settings,
+    use_case: UseCase,
+    history: Window,
+    days: Sequence[date],
+    console: Console,
+) -> None:
+    """Print what history and the nights of `days` came to.
 
     Raises:
         DataError: there is no champion, or a table that must have rows has none.
     """
     with open_workspace(settings) as workspace:
+        console.print()
+        _show_history(workspace, use_case, history, console)
         rows = nights(workspace, use_case, days)
-        console.print()
-        console.print(_nights(rows))
-        console.print()
+        _show_nights(rows, console)
         _show_champion(workspace, use_case, console)
         _show_query(workspace, use_case, console)
         _show_places(settings, use_case, console)
@@ -55,25 +65,40 @@ def show(settings: Settings, use_case: UseCase, days: Sequence[date], console: C
         )
 
 
-def _nights(rows: Sequence[Night]) -> Grid:
-    grid = Grid(title="The nights", title_justify="left")
-    grid.add_column("data day")
-    for heading in ("landed", "held", "scored", "called late", "mean"):
-        grid.add_column(heading, justify="right")
-    grid.add_column("for", no_wrap=True)
-    grid.add_column("drift")
+def _show_history(
+    workspace: Workspace, use_case: UseCase, history: Window, console: Console
+) -> None:
+    landed = sum(rows_landed(workspace, use_case, history.days).values())
+    with workspace.warehouse.reading() as connection:
+        held = sum(rows_held(connection, use_case, history.days).values())
+    console.print(f"History {history}: {landed:,} rows landed, {held:,} held back in quarantine\n")
+
+
+def _show_nights(rows: Sequence[Night], console: Console) -> None:
+    grid = _grid("data day", "landed", "held", "scored for", "scores", "called late", "mean")
     for night in rows:
         grid.add_row(
             str(night.day),
             f"{night.landed:,}",
             f"{night.held:,}",
+            ", ".join(map(str, night.target_dates)),
             f"{night.scored:,}",
             f"{night.flagged:,}",
             "–" if night.mean is None else f"{night.mean:.3f}",
-            ", ".join(map(str, night.target_dates)),
-            night.verdict,
         )
-    return grid
+    console.print("The nights")
+    console.print(grid)
+    console.print("\nDrift against the champion's reference")
+    for night in rows:
+        console.print(f"  {night.day}  {in_short(night.verdict)}", soft_wrap=True)
+    console.print()
+
+
+def in_short(verdict: str) -> str:
+    """Return a night's drift verdict without the columns it names in between."""
+    head, _, rest = verdict.partition(", first ")
+    _, _, tail = rest.rpartition("; ")
+    return f"{head}; {tail}" if tail else head
 
 
 def _show_champion(workspace: Workspace, use_case: UseCase, console: Console) -> None:
@@ -90,34 +115,43 @@ def _show_champion(workspace: Workspace, use_case: UseCase, console: Console) ->
     compared: dict[str, Mapping[str, Any]] = {"champion": evidence["model"]["metrics"]}
     for name, found in evidence["baselines"].items():
         compared[name.replace("_", " ")] = found["metrics"]
-    grid = Grid(caption="on flights after the training, 95 % intervals", caption_justify="left")
-    grid.add_column("")
-    for name in compared:
-        grid.add_column(name, justify="right")
+    grid = _grid("", *compared)
     for metric, words in METRICS.items():
         grid.add_row(words, *(_estimate(metrics.get(metric)) for metrics in compared.values()))
+    rows, days = evidence["model"]["rows"], evidence["model"]["days"]
+    console.print(f"on {rows:,} out-of-time rows of {days} days, with 95 % intervals")
     console.print(grid)
-    console.print(f"{serving.event}: {serving.reason}\n{entry.reason}\n")
+    console.print(f"{serving.event}: {serving.reason}", soft_wrap=True)
+    console.print(f"{entry.reason}\n", soft_wrap=True)
 
 
 def _estimate(found: Mapping[str, float] | None) -> str:
     if found is None:
         return "–"
-    return f"{found['value']:.4f} [{found['lower']:.4f}, {found['upper']:.4f}]"
+    return f"{found['value']:.4f}\n[{found['lower']:.3f}, {found['upper']:.3f}]"
+
+
+def _grid(*headings: str) -> Grid:
+    """Return an open table: first column to the left, numbers to the right."""
+    grid = Grid(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for place, heading in enumerate(headings):
+        grid.add_column(heading, justify="right" if place else "left", no_wrap=True)
+    return grid
 
 
 def _show_query(workspace: Workspace, use_case: UseCase, console: Console) -> None:
     query = sample_query(use_case)
     database = workspace.settings.warehouse.database
-    opened = (
-        f"sqlite3 -header {database}" if shutil.which("sqlite3") else f"any client on {database}"
-    )
-    console.print(f"What an analyst asks, in {opened}:\n")
-    console.print(query + ";\n", style="cyan", markup=False)
+    client = "sqlite3 -box" if shutil.which("sqlite3") else "any SQLite client on"
+    console.print(f"The most likely of all; paste this into: {client} {database}\n", soft_wrap=True)
+    console.print(query + ";\n", style="cyan", markup=False, soft_wrap=True)
     columns, found = run_query(workspace, query)
-    grid = Grid(*columns)
+    grid = Grid(*columns[:-1], box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=0)
+    grid.add_column(columns[-1], no_wrap=False)
     for row in found:
         grid.add_row(*(str(value) for value in row))
+    for column in grid.columns[:-1]:
+        column.no_wrap = True
     console.print(grid)
     console.print()
 
@@ -132,8 +166,7 @@ def _show_places(settings: Settings, use_case: UseCase, console: Console) -> Non
         "Airflow and MLflow": "make up starts both on this state; make down stops them",
         "on the command line": "./nightshift status",
     }
-    grid = Grid.grid(padding=(0, 2))
-    for name, place in places.items():
-        grid.add_row(name, str(place))
     console.print("Where to look")
-    console.print(grid)
+    for name, place in places.items():
+        console.print(f"  {name:20} {place}", soft_wrap=True)
+    console.print()

@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
         console.print("\nstopped; nothing is left running")
         return 130
     except NightshiftError as error:
-        console.print(f"[red]make {wanted[0]} failed:[/] {error}")
+        console.print(f"[red]make {wanted[0]} failed:[/] {escape(str(error))}", soft_wrap=True)
         return 1
     return 0
 
