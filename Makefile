@@ -46,6 +46,7 @@ fmt: $(DEVELOPMENT)  ## format the code and mend what ruff can mend
 
 docs: $(RUNTIME)  ## make the generated documentation anew
 	@$(RUN) -m include.warehouse.dictionary > docs/warehouse.md
+	@$(RUN) -m include.orchestration.reference
 
 lock: $(VENV)/.created  ## resolve requirements*.in for Python 3.11 to 3.13
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
@@ -55,11 +56,12 @@ lock: $(VENV)/.created  ## resolve requirements*.in for Python 3.11 to 3.13
 
 # A virtual environment from the first Python that fits and can make one.
 $(VENV)/.created:
-	@$(BIN)/python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && touch $@ && exit 0; \
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 && touch $@ && exit 0; \
 	for python in $(PYTHON) python3.12 python3.13 python3.11 python3 python; do \
 	    $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || continue; \
 	    found="$$found $$python"; \
 	    $$python -m venv $(VENV) >/dev/null 2>&1 && touch $@ && exit 0; \
+	    rm -rf $(VENV); \
 	done; \
 	if [ -n "$$found" ]; then \
 	    echo "make: $$found cannot create virtual environments; install its venv module (Debian, Ubuntu: apt install python3-venv)" >&2; \

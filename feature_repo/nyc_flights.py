@@ -29,9 +29,7 @@ def _entity(name: str, key: str, value_type: ValueType, description: str) -> Ent
     )
 
 
-def _view(
-    name: str, entities: list[Entity], fields: list[Field], description: str
-) -> FeatureView:
+def _view(name: str, entities: list[Entity], fields: list[Field], description: str) -> FeatureView:
     keys: list[Field] = [
         Field(name=entity.join_key, dtype=_KEY_TYPES[entity.join_key]) for entity in entities
     ]

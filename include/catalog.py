@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from include.declare import INCLUDE, Dataset, UseCase
 from include.errors import UsageError
@@ -37,7 +37,7 @@ def use_cases_of(dataset_name: str) -> list[UseCase]:
     return [case for case in found if case.dataset.name == dataset_name]
 
 
-def load_source(declared: Dataset) -> object:
+def load_source(declared: Dataset) -> Any:
     """Construct the source that a dataset names as `module:Class`."""
     module, _, attribute = declared.source.partition(":")
     return getattr(import_module(module), attribute)(declared)

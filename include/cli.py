@@ -20,6 +20,7 @@ from include.settings import TELEMETRY_OFF, Settings
 from include.window import Window, parse_day
 
 if TYPE_CHECKING:
+    from include.declare import Dataset
     from include.warehouse.stages import StageResult
     from include.workspace import Workspace
 
@@ -252,7 +253,7 @@ def _run_stage(*stages: Callable[[Workspace], StageResult]) -> None:
         raise failures[0]
 
 
-def _dataset_or_use_case(name: str) -> catalog.Dataset:
+def _dataset_or_use_case(name: str) -> Dataset:
     known = [*catalog.dataset_names(), *catalog.use_case_names()]
     if name not in catalog.dataset_names():
         raise UsageError(f"there is nothing called {name!r}; there is: {', '.join(known)}")

@@ -29,9 +29,7 @@ def reach(dataset: Dataset, window: Window, heal_days: int, now: datetime) -> Wi
     return window.reaching_back(heal_days, dataset.first_day)
 
 
-def gap_note(
-    dataset: Dataset, done: Iterable[date], reached: Window, backfill: str
-) -> str | None:
+def gap_note(dataset: Dataset, done: Iterable[date], reached: Window, backfill: str) -> str | None:
     """Return a warning when days before the reach of healing are missing, else None.
 
     Args:

@@ -22,10 +22,10 @@ from include.settings import TELEMETRY_OFF, Settings, WarehouseAddress
 
 os.environ.update(TELEMETRY_OFF)
 
-from include.warehouse import migrate  # noqa: E402 - after telemetry is off
-from include.warehouse.engine import Warehouse, open_warehouse  # noqa: E402
-from include.workspace import Workspace, open_workspace  # noqa: E402
-from tests.planted import FAULTS, NOW, Faults  # noqa: E402
+from include.warehouse import migrate
+from include.warehouse.engine import Warehouse, open_warehouse
+from include.workspace import Workspace, open_workspace
+from tests.planted import FAULTS, NOW, Faults
 
 if TYPE_CHECKING:
     from include.training.train import TrainingResult

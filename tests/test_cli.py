@@ -55,7 +55,9 @@ def test_a_wrong_request_is_one_clear_line(home: Path, arguments: list[str], wor
 
 
 def test_before_init_every_stage_names_init(home: Path) -> None:
-    process = nightshift(home, "ingest", "nyc_flights", "--from", "2013-01-01", "--to", "2013-01-01")
+    process = nightshift(
+        home, "ingest", "nyc_flights", "--from", "2013-01-01", "--to", "2013-01-01"
+    )
     assert process.returncode == 1
     assert "./nightshift init" in last_line(process)
 
@@ -72,7 +74,9 @@ def test_a_walk_from_init_to_status(home: Path) -> None:
     assert "wind_speed_plausible" in held.stdout
     future = nightshift(home, "ingest", "nyc_flights", "--from", "2099-01-01", "--to", "2099-01-01")
     assert future.returncode == 2 and "has not ended" in last_line(future)
-    built = nightshift(home, "features", "nyc_flights", "--from", "2013-02-12", "--to", "2013-02-13")
+    built = nightshift(
+        home, "features", "nyc_flights", "--from", "2013-02-12", "--to", "2013-02-13"
+    )
     assert built.returncode == 1
     assert "2013-02-13: the day has not landed" in last_line(built)
     scored = nightshift(home, "score", "flight_delay", *window)

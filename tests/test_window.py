@@ -22,7 +22,9 @@ def test_a_reversed_window_says_which_day_comes_first() -> None:
         Window.parse("2013-03-02", "2013-03-01")
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "2013-2-3", "20130203", "2013-02-30", "13-02-03"])
+@pytest.mark.parametrize(
+    "text", ["", "yesterday", "2013-2-3", "20130203", "2013-02-30", "13-02-03"]
+)
 def test_anything_but_a_day_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(UsageError, match="YYYY-MM-DD"):
         parse_day(text)

@@ -139,9 +139,7 @@ def _prepare(
     cutoffs = pa.table(
         {
             DATA_DAY: pa.array(seen.days, pa.date32()),
-            "cutoff": pa.array(
-                [dataset.cutoff(day) for day in seen], pa.timestamp("us", tz="UTC")
-            ),
+            "cutoff": pa.array([dataset.cutoff(day) for day in seen], pa.timestamp("us", tz="UTC")),
         }
     )
     duck.from_arrow(cutoffs).create("cutoffs")
@@ -158,9 +156,7 @@ def _prepare(
     return rows
 
 
-def _run_view(
-    duck: duckdb.DuckDBPyConnection, dataset: Dataset, view: FeatureView
-) -> pa.Table:
+def _run_view(duck: duckdb.DuckDBPyConnection, dataset: Dataset, view: FeatureView) -> pa.Table:
     """Return the rows of one feature view, with cut-offs as `event_timestamp`."""
     relation = _execute(duck, dataset, view.name)
     stamped = relation.set_alias("view").join(

@@ -75,7 +75,9 @@ def add_features(workspace: Workspace, use_case: UseCase, frame: pd.DataFrame) -
             f"{use_case.name}: {len(frame)} entities asked for features, {len(featured)} returned"
         )
     new = [column for column in featured.columns if column not in frame.columns]
-    return pd.concat([frame.reset_index(drop=True), featured[new].reset_index(drop=True)], axis=1)
+    beside = featured[new].reset_index(drop=True)
+    joined: pd.DataFrame = pd.concat([frame.reset_index(drop=True), beside], axis=1)
+    return joined
 
 
 def feature_descriptions(workspace: Workspace, use_case: UseCase) -> dict[str, str]:

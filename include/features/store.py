@@ -32,9 +32,7 @@ def open_store(settings: Settings) -> FeatureStore:
     """
     registry = settings.home / "feast" / "registry.db"
     if not registry.exists():
-        raise ConfigurationError(
-            f"there is no Feast registry at {registry}; run ./nightshift init"
-        )
+        raise ConfigurationError(f"there is no Feast registry at {registry}; run ./nightshift init")
     return _store(settings)
 
 

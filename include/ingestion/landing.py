@@ -94,9 +94,7 @@ def ingest(
         return run.result.or_raise()
 
 
-def _land(
-    workspace: Workspace, dataset: Dataset, source: Source, days: Sequence[date]
-) -> _Landed:
+def _land(workspace: Workspace, dataset: Dataset, source: Source, days: Sequence[date]) -> _Landed:
     """Read and judge the event tables, then replace the days that are good in all of them."""
     landed = _Landed({}, {}, {})
     if not days:
@@ -108,7 +106,9 @@ def _land(
         landed.readings[table.name], landed.judged[table.name] = reading, judgement
         for day, why in (*reading.broken.items(), *judgement.stopped.items()):
             text = f"{table.name}: {why}"
-            landed.stopped[day] = f"{landed.stopped[day]}; {text}" if day in landed.stopped else text
+            landed.stopped[day] = (
+                f"{landed.stopped[day]}; {text}" if day in landed.stopped else text
+            )
     good = [day for day in days if day not in landed.stopped]
     if good:
         for table in event_tables(dataset):
@@ -171,9 +171,7 @@ def _land_snapshot(
         return []
     accepted = judgement.accepted.drop_columns([DATA_DAY])
     landed.versions[name] = workspace.lake.overwrite(name, accepted, mark, run.run_id)
-    return list(
-        quarantine.held_rows(dataset, table, judgement.held, judgement.held_by, run.run_id)
-    )
+    return list(quarantine.held_rows(dataset, table, judgement.held, judgement.held_by, run.run_id))
 
 
 def _held(dataset: Dataset, landed: _Landed, run_id: str) -> list[dict[str, object]]:
@@ -182,9 +180,7 @@ def _held(dataset: Dataset, landed: _Landed, run_id: str) -> list[dict[str, obje
     for table in event_tables(dataset):
         judgement = landed.judged.get(table.name)
         if judgement is not None:
-            found = quarantine.held_rows(
-                dataset, table, judgement.held, judgement.held_by, run_id
-            )
+            found = quarantine.held_rows(dataset, table, judgement.held, judgement.held_by, run_id)
             rows += [row for row in found if row["data_day"] not in landed.stopped]
     return rows
 
@@ -266,9 +262,7 @@ def _result_rows(
     ]
 
 
-def _output_hashes(
-    dataset: Dataset, landed: _Landed, good: Sequence[date]
-) -> dict[date, str]:
+def _output_hashes(dataset: Dataset, landed: _Landed, good: Sequence[date]) -> dict[date, str]:
     contents = {
         table.name: fingerprint.of_days(_of_days(landed.judged[table.name].accepted, good), good)
         for table in event_tables(dataset)

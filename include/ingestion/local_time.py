@@ -19,4 +19,5 @@ def localise(wall: pd.Series, timezone: str, second: pd.Series | None = None) ->
     """
     first = np.ones(len(wall), dtype=bool) if second is None else ~second.to_numpy(dtype=bool)
     local = wall.dt.tz_localize(timezone, ambiguous=first, nonexistent=pd.Timedelta(hours=1))
-    return local.dt.tz_convert("UTC").astype("datetime64[us, UTC]")
+    instants: pd.Series = local.dt.tz_convert("UTC").astype("datetime64[us, UTC]")
+    return instants

@@ -118,9 +118,7 @@ def read(dataset: Dataset, source: Source, table: Table, days: Sequence[date]) -
     return Reading(rows, {}, added)
 
 
-def _not_ready(
-    dataset: Dataset, day: date, now: datetime, missing: DayAbsent
-) -> SourceNotReady:
+def _not_ready(dataset: Dataset, day: date, now: datetime, missing: DayAbsent) -> SourceNotReady:
     expected, gives_up = dataset.expected_at(day), dataset.gives_up_at(day)
     until = expected if now < expected else min(now + ASK_AGAIN, gives_up)
     return SourceNotReady(

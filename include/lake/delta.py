@@ -80,9 +80,7 @@ class Lake:
         chosen = ", ".join(f"'{day.isoformat()}'" for day in sorted(days))
         with _storage(uri):
             DeltaTable.create(uri, rows.schema, mode="ignore", partition_by=[DATA_DAY])
-            write_deltalake(
-                uri, rows, mode="overwrite", predicate=f"{DATA_DAY} IN ({chosen})"
-            )
+            write_deltalake(uri, rows, mode="overwrite", predicate=f"{DATA_DAY} IN ({chosen})")
             return int(DeltaTable(uri).version())
 
     def overwrite(self, name: str, rows: pa.Table, fingerprint: str, run_id: str) -> int:
@@ -171,7 +169,9 @@ def _storage(uri: str) -> Iterator[None]:
         ) from error
 
 
-def connect(memory_limit: str | None = None, spill: Path | None = None) -> duckdb.DuckDBPyConnection:
+def connect(
+    memory_limit: str | None = None, spill: Path | None = None
+) -> duckdb.DuckDBPyConnection:
     """Open DuckDB for one stage: UTC, no extension downloads, no progress bar."""
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")

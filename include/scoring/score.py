@@ -25,7 +25,7 @@ from include.training import ledger, model
 from include.training.encoding import numbers
 from include.training.ledger import Champion
 from include.training.model import Model
-from include.warehouse.replace import ScoreChange, replace_scores
+from include.warehouse.replace import replace_scores
 from include.warehouse.stages import (
     Commit,
     DayState,
@@ -35,7 +35,7 @@ from include.warehouse.stages import (
     stage_run,
 )
 from include.warehouse.tables import score_runs
-from include.warehouse.use_cases import UseCaseTables, use_case_tables
+from include.warehouse.use_cases import use_case_tables
 from include.window import Window, describe_days
 from include.workspace import Workspace
 
@@ -238,10 +238,8 @@ def _record(
     """Write scores, lineage and days into the one transaction that makes them true."""
     if len(scored.rows) != scored.rows_due:
         raise RowsLost(f"{use_case.name}: {scored.rows_due} due, {len(scored.rows)} scored")
-    tables: UseCaseTables = use_case_tables(use_case)
-    change: ScoreChange = replace_scores(
-        commit.connection, tables, due, scored.rows, commit.run_id, commit.at
-    )
+    tables = use_case_tables(use_case)
+    change = replace_scores(commit.connection, tables, due, scored.rows, commit.run_id, commit.at)
     commit.connection.execute(
         sa.insert(score_runs).values(
             run_id=commit.run_id,
@@ -259,10 +257,8 @@ def _record(
         )
     )
     commit.count(rows_in=scored.rows_due, rows_out=len(scored.rows))
-    commit.versions(
-        inputs=scored.lake_versions,
-        outputs=workspace.lake.versions([names.scored(use_case)]),
-    )
+    written = workspace.lake.versions([names.scored(use_case)])
+    commit.versions(inputs=scored.lake_versions, outputs=written)
     if change.removed or change.updated:
         commit.note(f"{change.removed + change.updated} published score(s) were restated")
     for day in due:

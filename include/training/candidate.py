@@ -89,7 +89,31 @@ def build(use_case: UseCase, data: TrainingFrame, as_of: date) -> Candidate:
     plain = _fit(use_case, data, parts, use_case.training.schedule_features)
     threshold = _threshold(data, parts["validation"], fitted)
     profile = _reference(use_case, data, split, fitted)
-    facts = Facts(
+    facts = _facts(use_case, data, as_of, split, fitted, threshold, profile)
+    evaluation, baselines, gain = _evaluate(use_case, data, parts, fitted, plain, threshold)
+    return Candidate(
+        model=Model.assemble(fitted, facts),
+        reference=profile,
+        evaluation=evaluation,
+        baselines=baselines,
+        history_gain=gain,
+        test=parts["test"],
+        rows={name: len(part) for name, part in parts.items()},
+        rounds=fitted.rounds,
+    )
+
+
+def _facts(
+    use_case: UseCase,
+    data: TrainingFrame,
+    as_of: date,
+    split: Split,
+    fitted: Fitted,
+    threshold: float,
+    profile: Reference,
+) -> Facts:
+    spans = {"train": split.train, "validation": split.validation, "test": split.test}
+    return Facts(
         use_case=use_case.name,
         feature_service=use_case.feature_service,
         label=data.label,
@@ -101,21 +125,7 @@ def build(use_case: UseCase, data: TrainingFrame, as_of: date) -> Candidate:
         words=dict(data.words),
         importance=_importance(fitted),
         reference_id=profile.id,
-        spans={
-            name: (getattr(split, name).start.isoformat(), getattr(split, name).end.isoformat())
-            for name in PARTS
-        },
-    )
-    evaluation, baselines, gain = _evaluate(use_case, data, parts, fitted, plain, threshold)
-    return Candidate(
-        model=Model.assemble(fitted, facts),
-        reference=profile,
-        evaluation=evaluation,
-        baselines=baselines,
-        history_gain=gain,
-        test=parts["test"],
-        rows={name: len(part) for name, part in parts.items()},
-        rounds=fitted.rounds,
+        spans={n: (span.start.isoformat(), span.end.isoformat()) for n, span in spans.items()},
     )
 
 

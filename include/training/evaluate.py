@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -135,6 +136,18 @@ class _Sorted:
         ends = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
         return cls(order, labels[order], ranked, ends, ranked >= threshold)
 
+    @cached_property
+    def log_losses(self) -> Floats:
+        """Negative log likelihood per row, scores clipped by double precision's epsilon."""
+        tiny = np.finfo(np.float64).eps
+        scores = np.clip(self.scores, tiny, 1 - tiny)
+        return -np.where(self.labels > 0, np.log(scores), np.log1p(-scores))
+
+    @cached_property
+    def square_errors(self) -> Floats:
+        """Squared difference between score and outcome per row."""
+        return (self.scores - self.labels) ** 2
+
     def cumulate(self, weights: Floats) -> tuple[Floats, Floats]:
         """Return weight of positives and of all rows at or above each distinct score."""
         ranked = weights[self.order]
@@ -162,16 +175,13 @@ def _average_precision(data: _Sorted, weights: Floats) -> float:
 
 
 def _log_loss(data: _Sorted, weights: Floats) -> float:
-    """Mean negative log likelihood, scores clipped by double precision's epsilon."""
-    tiny = np.finfo(np.float64).eps
-    scores = np.clip(data.scores, tiny, 1 - tiny)
-    losses = -np.where(data.labels > 0, np.log(scores), np.log1p(-scores))
-    return float(np.average(losses, weights=weights[data.order]))
+    """Mean negative log likelihood."""
+    return float(np.average(data.log_losses, weights=weights[data.order]))
 
 
 def _brier(data: _Sorted, weights: Floats) -> float:
     """Mean squared difference between score and outcome (Brier 1950)."""
-    return float(np.average((data.scores - data.labels) ** 2, weights=weights[data.order]))
+    return float(np.average(data.square_errors, weights=weights[data.order]))
 
 
 def _f1(data: _Sorted, weights: Floats) -> float:

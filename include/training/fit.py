@@ -59,15 +59,8 @@ def fit(
     categories = list_categories(train, chosen)
     rows = dmatrix(train, features, categories, labels_of(train, label))
     held_out = dmatrix(validation, features, categories, labels_of(validation, label))
-    parameters = {
-        "eval_metric": "logloss",
-        **training.parameters,
-        **_ALWAYS,
-        "seed": training.seed,
-        "nthread": THREADS,
-    }
     booster = xgb.train(
-        parameters,
+        _parameters(training),
         rows,
         num_boost_round=training.rounds,
         evals=[(held_out, "validation")],
@@ -77,6 +70,12 @@ def fit(
     best = booster[: booster.best_iteration + 1]
     best.set_attr(best_iteration=None, best_score=None)
     return Fitted(best, tuple(features), categories, best.num_boosted_rounds())
+
+
+def _parameters(training: Training) -> dict[str, object]:
+    """Return XGBoost's parameters: as declared, except what this project relies on."""
+    fixed = {**_ALWAYS, "seed": training.seed, "nthread": THREADS}
+    return {"eval_metric": "logloss", **training.parameters, **fixed}
 
 
 def predict(

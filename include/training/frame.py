@@ -74,15 +74,8 @@ def labelled_frame(workspace: Workspace, use_case: UseCase, as_of: date) -> Trai
     labels = retrieval.labels(workspace, use_case, as_of)
     known = _with_labels(use_case, due, labels)
     _require_rows(use_case, span, len(known), len(due), missing)
-    full = retrieval.add_features(workspace, use_case, known.drop(columns=[_label(use_case)]))
-    if len(full) != len(known):
-        raise DataError(
-            f"{use_case.name}: {len(known)} labelled rows went into feature retrieval and "
-            f"{len(full)} came back; report this, no training frame is built from it"
-        )
-    served = [name for name in full.columns if name not in known.columns]
+    full, served = _with_features(workspace, use_case, known)
     features = (*use_case.training.schedule_features, *served)
-    full = full.assign(**{_label(use_case): known[_label(use_case)].to_numpy()})
     columns = ["data_day", "target_date", *use_case.key_names, *features, _label(use_case)]
     described = retrieval.feature_descriptions(workspace, use_case)
     return TrainingFrame(
@@ -139,6 +132,21 @@ def _with_labels(use_case: UseCase, due: pd.DataFrame, labels: pd.DataFrame) -> 
     kept = np.isfinite(values)
     found: pd.DataFrame = due[kept].assign(**{label: values[kept]}).reset_index(drop=True)
     return found
+
+
+def _with_features(
+    workspace: Workspace, use_case: UseCase, known: pd.DataFrame
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return the labelled rows with the feature service's columns, and their names."""
+    label = _label(use_case)
+    full = retrieval.add_features(workspace, use_case, known.drop(columns=[label]))
+    if len(full) != len(known):
+        raise DataError(
+            f"{use_case.name}: {len(known)} labelled rows went into feature retrieval and "
+            f"{len(full)} came back; report this, no training frame is built from it"
+        )
+    served = [name for name in full.columns if name not in known.columns]
+    return full.assign(**{label: known[label].to_numpy()}), served
 
 
 def _join_keys(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:

@@ -40,7 +40,7 @@ def failing_rows(frame: pd.DataFrame, rules: Sequence[Rule]) -> dict[str, np.nda
     for chatty in ("great_expectations", "great_expectations.data_context.types.base"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
+    context.variables.progress_bars = {"globally": False}
     suite = gx.ExpectationSuite(name="rules")
     for rule in rules:
         arguments = {k: v for k, v in rule.arguments.items() if k != "mostly"}

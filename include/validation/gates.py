@@ -145,9 +145,7 @@ def _judge_rows(
 
 
 def _stops(rule: Rule, share: float) -> bool:
-    return rule.on_failure == "stop" or (
-        rule.on_failure == "quarantine" and share > rule.max_share
-    )
+    return rule.on_failure == "stop" or (rule.on_failure == "quarantine" and share > rule.max_share)
 
 
 def _judge_days(
@@ -178,7 +176,7 @@ def _measure(table: Table, rows: pa.Table, days: Sequence[date]) -> pd.DataFrame
     with delta.connect() as connection:
         found = connection.from_arrow(rows).aggregate(f"{DATA_DAY}, {measures}").df()
     found.index = pd.Index(pd.to_datetime(found.pop(DATA_DAY)).dt.date)
-    frame = found.reindex(list(days)).reset_index(drop=True)
+    frame: pd.DataFrame = found.reindex(list(days)).reset_index(drop=True)
     if "rows" in frame:
         frame["rows"] = frame["rows"].fillna(0)
     return frame

@@ -91,9 +91,7 @@ def test_a_gap_too_long_to_heal_names_the_backfill(workspace: Workspace) -> None
     assert "first day 2013-02-02" in note and "last day 2013-02-08" in note
 
 
-def test_a_restated_day_lands_again_and_others_do_not(
-    workspace: Workspace, faults: Faults
-) -> None:
+def test_a_restated_day_lands_again_and_others_do_not(workspace: Workspace, faults: Faults) -> None:
     window = Window(BEFORE, AFTER)
     ingest(workspace, PLANTED, window)
     faults.change("flights", DAY, lambda frame: frame.assign(air_time=frame["air_time"] + 1))
@@ -205,9 +203,7 @@ def test_a_source_not_ready_is_waited_for_then_given_up(
     assert ingest(at(14), PLANTED, Window.night(DAY)).done == (DAY,)
 
 
-def test_an_absent_older_day_does_not_block_the_night(
-    workspace: Workspace, faults: Faults
-) -> None:
+def test_an_absent_older_day_does_not_block_the_night(workspace: Workspace, faults: Faults) -> None:
     faults.absent = {BEFORE}
     dataset = replace(PLANTED, first_day=BEFORE)
     result = ingest(workspace, dataset, Window.night(DAY), heal_days=5)

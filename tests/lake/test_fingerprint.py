@@ -48,6 +48,4 @@ def test_null_empty_and_duplicate_rows_differ() -> None:
 def test_a_day_has_the_same_hash_in_any_window() -> None:
     both = table([(DAY, "a", 1), (NEXT, "b", 2)])
     alone = table([(NEXT, "b", 2)])
-    assert (
-        fingerprint.of_days(both, [DAY, NEXT])[NEXT] == fingerprint.of_days(alone, [NEXT])[NEXT]
-    )
+    assert fingerprint.of_days(both, [DAY, NEXT])[NEXT] == fingerprint.of_days(alone, [NEXT])[NEXT]

@@ -82,9 +82,7 @@ def nothing(workspace: Workspace, faults: Faults, day: date) -> None:
 def landed_again(workspace: Workspace, faults: Faults, day: date) -> None:
     """A day before the night is restated and lands again after it was built."""
     older = day - timedelta(days=3)
-    faults.change(
-        "flights", older, lambda f: f.assign(arrival_delay=f["arrival_delay"] + 40)
-    )
+    faults.change("flights", older, lambda f: f.assign(arrival_delay=f["arrival_delay"] + 40))
     window = Window(day - BACK, day + AHEAD)
     before = features_of(workspace, day)
     assert ingest(workspace, PLANTED, window).done == (older,)

@@ -58,16 +58,17 @@ def test_distances_by_hand() -> None:
     np.testing.assert_allclose(shares, [0, np.sqrt(np.log(2)), np.nan])
 
 
-def test_distances_of_a_day_do_not_depend_on_the_window() -> None:
-    rows = frames()
+def test_distances_of_a_day_do_not_depend_on_the_window_by_a_bit() -> None:
+    rows = frames().copy()
     days, blocks = np.unique(as_days(rows["data_day"]), return_inverse=True)
+    rows.loc[blocks > 40, "carrier"] = "0" + rows["carrier"]
     for name, method in (("carrier", "jensenshannon"), ("distance", "wasserstein")):
         together = distances_of(rows[name].iloc[:500], rows[name], blocks, len(days), method)
         one = rows[blocks == 30]
         alone = distances_of(
             rows[name].iloc[:500], one[name], np.zeros(len(one), dtype=np.intp), 1, method
         )
-        assert together[30] == pytest.approx(alone[0], abs=1e-12)
+        assert together[30] == alone[0]
 
 
 def test_columns_without_values_have_no_distance() -> None:

@@ -97,9 +97,11 @@ def test_nulls_in_a_required_column_are_held() -> None:
 
 def test_a_window_gives_what_its_days_give() -> None:
     rule = Rule("small", BETWEEN, {"column": "value", "max_value": 10}, "quarantine", 0.5)
-    items = many(DAYS[0], 4, 1.0) + [(DAYS[0], 9, 50.0), (DAYS[1], 1, 50.0), (DAYS[1], 2, 1.0)]
+    items = [*many(DAYS[0], 4, 1.0), (DAYS[0], 9, 50.0), (DAYS[1], 1, 50.0), (DAYS[1], 2, 1.0)]
     whole = judge(table(rule), rows(*items), DAYS[:2])
-    alone = [judge(table(rule), rows(*[i for i in items if i[0] == day]), [day]) for day in DAYS[:2]]
+    alone = [
+        judge(table(rule), rows(*[i for i in items if i[0] == day]), [day]) for day in DAYS[:2]
+    ]
     assert whole.accepted.equals(pa.concat_tables([it.accepted for it in alone]))
     assert whole.stopped == {day: why for it in alone for day, why in it.stopped.items()}
 

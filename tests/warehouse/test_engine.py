@@ -120,7 +120,7 @@ def test_a_full_sqlite_disk_is_told_and_loses_nothing(settings: Settings) -> Non
 def test_a_read_only_database_is_told(warehouse: Warehouse) -> None:
     read_only = "PRAGMA query_only = 1" if warehouse.is_sqlite else "SET TRANSACTION READ ONLY"
     with (
-        pytest.raises(StorageUnavailable, match="read-?only"),
+        pytest.raises(StorageUnavailable, match=r"read-?only"),
         warehouse.transaction() as connection,
     ):
         connection.exec_driver_sql(read_only)

@@ -61,7 +61,7 @@ def test_another_process_waits_and_is_told_who_holds_it(
 ) -> None:
     with holder(warehouse_settings) as process:
         with (
-            pytest.raises(LockHeld, match="stage score for flight_delay.*since 20") as caught,
+            pytest.raises(LockHeld, match=r"stage score for flight_delay.*since 20") as caught,
             lock(warehouse, "score", "flight_delay", timeout=0.3, poll=0.05),
         ):
             pytest.fail("two holders at once")

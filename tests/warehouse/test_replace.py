@@ -125,7 +125,7 @@ def test_a_failing_load_loses_nothing(warehouse: Warehouse, tables: UseCaseTable
     before = read(warehouse, tables.scores)
     read_only = "PRAGMA query_only = 1" if warehouse.is_sqlite else "SET TRANSACTION READ ONLY"
     with (
-        pytest.raises(StorageUnavailable, match="read-?only"),
+        pytest.raises(StorageUnavailable, match=r"read-?only"),
         warehouse.transaction() as connection,
     ):
         connection.exec_driver_sql(read_only)
