@@ -105,7 +105,7 @@ class Lake:
                 commits = DeltaTable(uri).history()
             except TableNotFoundError:
                 return None
-        found = (commit for commit in commits if "fingerprint" in commit)
+        found = (commit for commit in commits if {"fingerprint", "run_id"} <= commit.keys())
         newest = next(found, None)
         return newest and Written(str(newest["fingerprint"]), str(newest["run_id"]))
 

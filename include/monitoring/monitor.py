@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -68,12 +69,14 @@ def monitor(
         due = run.due(inputs)
         nights = _measure(workspace, use_case, due)
         run.begin(due)
-        pages = _write_reports(workspace, use_case, nights)
+        pages, failures = _write_reports(workspace, use_case, nights)
         with run.commit() as commit:
             if due:
                 _record(use_case, commit, nights, inputs)
             if pages:
-                commit.note(f"{len(pages)} report(s) in {pages[0].rpartition('/')[0]}")
+                commit.note(f"{len(pages)} report(s) in {pages[0].parent}")
+            for failure in failures:
+                commit.note(failure)
             _report_unscored(commit, run, scoring)
         return run.result.or_raise()
 
@@ -162,25 +165,36 @@ def _profile(workspace: Workspace, use_case: UseCase, version: str) -> tuple[Fac
         return facts, reference.load(folder / REFERENCE, facts.reference_id)
 
 
-def _write_reports(workspace: Workspace, use_case: UseCase, nights: Sequence[_Night]) -> list[str]:
-    """Write the pages of nights worth reading: notable ones, and a model's first."""
+def _write_reports(
+    workspace: Workspace, use_case: UseCase, nights: Sequence[_Night]
+) -> tuple[list[Path], list[str]]:
+    """Write the pages of nights worth reading: notable ones, and a model's first.
+
+    Returns the pages, and in words those that failed: a page is a convenience, and the
+    numbers must not wait for it.
+    """
     if not nights:
-        return []
+        return [], []
     first = _first_nights(workspace, use_case)
     worth = [
         night
         for night in nights
         if night.verdict and (night.verdict.notable or first.get(night.version) == night.day)
     ]
-    pages = []
+    pages, failures = [], []
     for night in worth[-MOST_REPORTS:]:
         assert night.reference is not None, "a night with a verdict has a reference"
         path = report.path_of(workspace.settings.home, use_case.name, night.day)
-        report.write(path, night.reference, night.rows, use_case.monitoring.drifted_share)
-        pages.append(str(path))
-    if len(worth) > len(pages):
-        _log.info("%d older nights worth reading got no page", len(worth) - len(pages))
-    return pages
+        try:
+            report.write(path, night.reference, night.rows, use_case.monitoring.drifted_share)
+        except Exception as error:
+            _log.warning("the report of %s could not be written", night.day, exc_info=True)
+            failures.append(f"the report of {night.day} could not be written: {error}")
+        else:
+            pages.append(path)
+    if len(worth) > MOST_REPORTS:
+        _log.info("%d older nights worth reading got no page", len(worth) - MOST_REPORTS)
+    return pages, failures
 
 
 def _first_nights(workspace: Workspace, use_case: UseCase) -> dict[str, date]:

@@ -33,22 +33,15 @@ def failing_rows(frame: pd.DataFrame, rules: Sequence[Rule]) -> dict[str, np.nda
     if not rules or frame.empty:
         return {rule.name: np.array([], dtype=np.int64) for rule in rules}
     import great_expectations as gx
-    from great_expectations.expectations.expectation_configuration import (
-        ExpectationConfiguration,
-    )
 
     for chatty in ("great_expectations", "great_expectations.data_context.types.base"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
-    suite = gx.ExpectationSuite(name="rules")
-    for rule in rules:
-        arguments = {k: v for k, v in rule.arguments.items() if k != "mostly"}
-        suite.add_expectation_configuration(
-            ExpectationConfiguration(
-                type=rule.expectation, kwargs=arguments, meta={"rule": rule.name}
-            )
-        )
+    # A list, as adding one by one merges two expectations of one type on one column.
+    suite = gx.ExpectationSuite(
+        name="rules", expectations=[_configuration(rule).to_domain_obj() for rule in rules]
+    )
     asset = context.data_sources.add_pandas("frame").add_dataframe_asset("rows")
     batch = asset.add_batch_definition_whole_dataframe("all").get_batch(
         {"dataframe": frame.assign(**{_ROW: np.arange(len(frame))})}
@@ -62,6 +55,17 @@ def failing_rows(frame: pd.DataFrame, rules: Sequence[Rule]) -> dict[str, np.nda
         },
     )
     return {str(r.expectation_config.meta["rule"]): _positions(r) for r in report.results}
+
+
+def _configuration(rule: Rule) -> Any:
+    from great_expectations.expectations.expectation_configuration import (
+        ExpectationConfiguration,
+    )
+
+    arguments = {name: value for name, value in rule.arguments.items() if name != "mostly"}
+    return ExpectationConfiguration(
+        type=rule.expectation, kwargs=arguments, meta={"rule": rule.name}
+    )
 
 
 def _positions(result: Any) -> np.ndarray:

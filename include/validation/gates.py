@@ -66,7 +66,7 @@ def rules_of(table: Table) -> tuple[Rule, ...]:
         for column in table.columns
         if not column.nullable
     ]
-    implied.append(_unique_key(table.key))
+    implied.append(_unique_key(table))
     declared = {rule.name for rule in table.rules}
     return (*(rule for rule in implied if rule.name not in declared), *table.rules)
 
@@ -108,17 +108,15 @@ def judge(table: Table, rows: pa.Table, days: Sequence[date]) -> Judgement:
     return judgement
 
 
-def _unique_key(key: Sequence[str]) -> Rule:
-    if len(key) == 1:
+def _unique_key(table: Table) -> Rule:
+    """Return the rule of the key: unique in a snapshot, within a day elsewhere."""
+    columns = list(table.key) if table.kind == "snapshot" else [*table.key, DATA_DAY]
+    if len(columns) == 1:
         return Rule(
-            "key_unique", "expect_column_values_to_be_unique", {"column": key[0]}, "quarantine"
+            "key_unique", "expect_column_values_to_be_unique", {"column": columns[0]}, "quarantine"
         )
-    return Rule(
-        "key_unique",
-        "expect_compound_columns_to_be_unique",
-        {"column_list": list(key)},
-        "quarantine",
-    )
+    arguments = {"column_list": columns}
+    return Rule("key_unique", "expect_compound_columns_to_be_unique", arguments, "quarantine")
 
 
 def _judge_rows(

@@ -184,6 +184,19 @@ def test_a_backfill_writes_a_bounded_number_of_pages(
     assert result.notes[0] == f"{len(NIGHTS)} of {len(NIGHTS)} nights drifted"
 
 
+def test_a_page_that_fails_is_noted_and_the_numbers_are_kept(
+    scored: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(report, "write", die)
+    result = monitor(scored, CASE, NIGHTS)
+    assert f"the report of {NIGHTS.start} could not be written: disk full" in result.notes
+    assert set(_states(scored).values()) == {"done"}
+    assert len(_read(scored)) == len(NIGHTS) * len(fitted().reference.columns)
+
+
 def test_verdicts_are_read_from_the_warehouse(scored: Workspace) -> None:
     result = monitor(scored, CASE, NIGHTS)
     with scored.warehouse.reading() as connection:
