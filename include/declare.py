@@ -113,6 +113,8 @@ class Dataset:
         source: `module:Class` of the source; constructed with the dataset.
         shared_sql: SQL files (without suffix) that create views the feature views share.
         heal_days: how far back a nightly run looks for days that are due.
+        repeats_after: days after which a replayed source shows the same rows again; more
+            history than that is refused, as a model would be judged on rows it was trained on.
     """
 
     name: str
@@ -128,6 +130,7 @@ class Dataset:
     shared_sql: tuple[str, ...] = ()
     cutoff_delay: timedelta = timedelta(0)
     heal_days: int = 35
+    repeats_after: int | None = None
 
     @property
     def folder(self) -> Path:

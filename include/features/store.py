@@ -12,11 +12,9 @@ from pathlib import Path
 from string import Template
 
 import yaml
-from feast import FeatureStore
-from feast.repo_config import RepoConfig
-from feast.repo_operations import parse_repo
 
 from include.errors import ConfigurationError
+from include.features.quick_feast import FeatureStore, RepoConfig, parse_repo
 from include.settings import REPOSITORY, Settings
 
 FEATURE_REPO = REPOSITORY / "feature_repo"

@@ -61,13 +61,17 @@ class Lake:
         found = {name: self.version(name) for name in names}
         return {name: version for name, version in found.items() if version is not None}
 
-    def replace_days(self, name: str, rows: pa.Table, days: Sequence[date]) -> int:
+    def replace_days(
+        self, name: str, rows: pa.Table, days: Sequence[date], *, widen: bool = False
+    ) -> int:
         """Replace the rows of `days` by `rows` in one atomic commit.
 
         Args:
             rows: columns of the table, `data_day` among them, which must be one of `days`.
                 Days without rows become empty.
             days: at least one.
+            widen: whether columns may be added; older rows, and columns that `rows` lacks,
+                are null.
 
         Returns:
             The new version.
@@ -80,7 +84,13 @@ class Lake:
         chosen = ", ".join(f"'{day.isoformat()}'" for day in sorted(days))
         with _storage(uri):
             DeltaTable.create(uri, rows.schema, mode="ignore", partition_by=[DATA_DAY])
-            write_deltalake(uri, rows, mode="overwrite", predicate=f"{DATA_DAY} IN ({chosen})")
+            write_deltalake(
+                uri,
+                rows,
+                mode="overwrite",
+                predicate=f"{DATA_DAY} IN ({chosen})",
+                schema_mode="merge" if widen else None,
+            )
             return int(DeltaTable(uri).version())
 
     def overwrite(self, name: str, rows: pa.Table, fingerprint: str, run_id: str) -> int:
@@ -135,7 +145,7 @@ class Lake:
                 empty = pa.schema(table.schema().to_arrow()).empty_table()
                 return connection.from_arrow(empty)
             partitioned = bool(table.metadata().partition_columns)
-            return connection.from_parquet(files, hive_partitioning=partitioned)
+            return connection.from_parquet(files, hive_partitioning=partitioned, union_by_name=True)
 
     def read(self, name: str, days: Sequence[date] | None = None) -> pa.Table:
         """Return the table, or only some days of it, as arrow."""

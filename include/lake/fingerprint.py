@@ -27,22 +27,21 @@ def of_days(rows: pa.Table, days: Sequence[date]) -> dict[date, str]:
     together: an order-independent multiset hash that keeps duplicates.
     """
     hashes = dict.fromkeys(days, of_values([]))
+    columns = [name for name in rows.schema.names if name != DATA_DAY]
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        relation = connection.from_arrow(rows)
-        text = _row_text([name for name in rows.schema.names if name != DATA_DAY])
-        found = relation.aggregate(
-            f"{DATA_DAY}, sha256(string_agg(md5({text}), '' ORDER BY md5({text}))) AS hash"
-        )
+        found = connection.from_arrow(rows).aggregate(f"{DATA_DAY}, {_hash_of_rows(columns)}")
         hashes.update({day: str(value) for day, value in found.fetchall()})
     return hashes
 
 
 def of_table(rows: pa.Table) -> str:
-    """Return the SHA-256 of all rows, in any order."""
-    day = date.min.replace(year=1970)
-    stamped = rows.append_column(DATA_DAY, pa.array([day] * len(rows), pa.date32()))
-    return of_days(stamped, [day])[day]
+    """Return the SHA-256 of all rows, in any order, over all columns."""
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        found = connection.from_arrow(rows).aggregate(_hash_of_rows(rows.schema.names))
+        ((value,),) = found.fetchall()
+    return of_values([]) if value is None else str(value)
 
 
 def row_hashes(rows: pa.Table, columns: Sequence[str]) -> list[str]:
@@ -58,6 +57,12 @@ def row_hashes(rows: pa.Table, columns: Sequence[str]) -> list[str]:
 def of_inputs(inputs: Mapping[str, Any]) -> str:
     """Return the hash of a stage's named inputs."""
     return of_values(dict(inputs))
+
+
+def _hash_of_rows(columns: Sequence[str]) -> str:
+    """Return SQL that hashes a group of rows."""
+    row = f"md5({_row_text(columns)})"
+    return f"sha256(string_agg({row}, '' ORDER BY {row})) AS hash"
 
 
 def _row_text(columns: Sequence[str]) -> str:

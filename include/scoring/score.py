@@ -69,7 +69,7 @@ def score(
         if due:
             scored = _score(workspace, use_case, champion, due)
             run.begin(due)
-            workspace.lake.replace_days(names.scored(use_case), scored.lake_rows, due)
+            workspace.lake.replace_days(names.scored(use_case), scored.lake_rows, due, widen=True)
         with run.commit() as commit:
             if scored is not None:
                 _record(workspace, use_case, commit, champion, scored, due, ready.inputs)

@@ -49,8 +49,7 @@ class TrainingFrame:
     @cached_property
     def sha256(self) -> str:
         """SHA-256 of keys, features and labels; the same rows give the same hash."""
-        named = self.frame.rename(columns={"data_day": "cutoff_day"})  # `of_table` adds its own
-        return fingerprint.of_table(pa.Table.from_pandas(named, preserve_index=False))
+        return fingerprint.of_table(pa.Table.from_pandas(self.frame, preserve_index=False))
 
 
 def labelled_frame(workspace: Workspace, use_case: UseCase, as_of: date) -> TrainingFrame:

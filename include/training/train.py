@@ -137,7 +137,13 @@ def _check(workspace: Workspace, use_case: UseCase, as_of: date) -> None:
             f"{use_case.name} is declared as {use_case.task}; only binary use cases can be "
             "trained in this version"
         )
-    newest = use_case.dataset.newest_ended_day(workspace.now)
+    dataset, history = use_case.dataset, use_case.training.history_days
+    if dataset.repeats_after is not None and history > dataset.repeats_after:
+        raise UsageError(
+            f"{use_case.name} wants {history} days of history, but {dataset.name} repeats itself "
+            f"after {dataset.repeats_after}: a model would be judged on rows it was trained on"
+        )
+    newest = dataset.newest_ended_day(workspace.now)
     if as_of > newest:
         raise UsageError(
             f"{use_case.name}: as-of day {as_of} has not ended; the newest that has is {newest}"

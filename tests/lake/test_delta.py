@@ -97,3 +97,12 @@ def test_a_snapshot_carries_its_fingerprint_in_the_same_commit(tmp_path: Path) -
     lake.overwrite("d/s", pa.table({"x": [2]}), "second", "run 2")
     assert lake.written("d/s") == Written("second", "run 2")
     assert lake.versions(["d/s", "d/nothing"]) == {"d/s": 1}
+
+
+def test_a_table_that_may_widen_takes_other_columns_and_keeps_the_old_rows(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
+    lake.replace_days("d/t", rows_of((DAYS[0], 1)), [DAYS[0]])
+    other = rows_of((DAYS[1], 2)).rename_columns(["another", "data_day"])
+    lake.replace_days("d/t", other, [DAYS[1]], widen=True)
+    found = sorted(lake.read("d/t").to_pylist(), key=lambda row: row["data_day"])
+    assert [(row["value"], row["another"]) for row in found] == [(1, None), (None, 2)]

@@ -49,3 +49,12 @@ def test_a_day_has_the_same_hash_in_any_window() -> None:
     both = table([(DAY, "a", 1), (NEXT, "b", 2)])
     alone = table([(NEXT, "b", 2)])
     assert fingerprint.of_days(both, [DAY, NEXT])[NEXT] == fingerprint.of_days(alone, [NEXT])[NEXT]
+
+
+def test_a_whole_table_is_hashed_over_all_its_columns() -> None:
+    one, other = table([(DAY, "a", 1)]), table([(NEXT, "a", 1)])
+    assert fingerprint.of_table(one) != fingerprint.of_table(other)
+    assert fingerprint.of_table(table([(DAY, "a", 1), (NEXT, "b", 2)])) == fingerprint.of_table(
+        table([(NEXT, "b", 2), (DAY, "a", 1)])
+    )
+    assert fingerprint.of_table(table([])) == fingerprint.of_table(table([]))

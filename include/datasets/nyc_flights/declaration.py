@@ -210,6 +210,7 @@ DATASET = Dataset(
     first_day=date(2013, 1, 1),
     ready_at=time(0, 30),
     give_up_after=timedelta(hours=8),
+    repeats_after=364,
     source="include.datasets.nyc_flights.source:ReplayedFlights",
     tables=(FLIGHTS, SCHEDULE, WEATHER, PLANES),
     shared_sql=("recent_flights",),

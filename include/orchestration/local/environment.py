@@ -66,6 +66,8 @@ def airflow_environment(
         "PYTHONPATH": str(REPOSITORY),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', os.defpath)}",
         "PYTHONUNBUFFERED": "1",
+        # macOS ends forked processes that touch its frameworks, unless told not to.
+        "OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES",
         "NO_PROXY": local,
         "no_proxy": local,
         "AIRFLOW_HOME": str(folder),

@@ -141,8 +141,10 @@ def _start(
         for file, why in broken.items():
             progress.say(f"[yellow]{file} cannot be imported:[/] {escape(why)}")
         if running.schedules:
-            due = {name: client.next_run(f"{name}_nightly") for name in catalog.dataset_names()}
-            running.nights = {name: at.isoformat() for name, at in due.items() if at}
+            for name in catalog.dataset_names():
+                if at := client.next_run(f"{name}_nightly"):
+                    zone = catalog.dataset(name).zone
+                    running.nights[name] = f"{at.astimezone(zone):%Y-%m-%d %H:%M} {zone}"
 
 
 def _start_mlflow(settings: Settings, env: Mapping[str, str], taken: int, running: Running) -> None:
