@@ -26,7 +26,7 @@ demo: $(RUNTIME)  ## run the main job on sample data; TODAY=YYYY-MM-DD pins the 
 	@$(RUN) -m include.orchestration.local.demo $(if $(TODAY),--today "$(TODAY)")
 
 test: $(DEVELOPMENT)  ## run every test, offline
-	@$(RUN) -m pytest
+	@$(RUN) -m pytest -n 2 --dist loadfile
 
 up: $(RUNTIME)  ## start Airflow and MLflow in the background, schedules live
 	@$(RUN) -m include.orchestration.local.up up

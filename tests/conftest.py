@@ -12,7 +12,6 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import psycopg
@@ -26,9 +25,6 @@ from include.warehouse import migrate
 from include.warehouse.engine import Warehouse, open_warehouse
 from include.workspace import Workspace, open_workspace
 from tests.planted import FAULTS, NOW, Faults
-
-if TYPE_CHECKING:
-    from include.training.train import TrainingResult
 
 TEMPLATE = "nightshift_template"
 
@@ -163,17 +159,21 @@ def faults() -> Iterator[Faults]:
 
 
 @pytest.fixture(scope="session")
-def history(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, TrainingResult]:
-    """The home of an installation with 39 weeks of history and a champion, and its training."""
-    from tests.history import make  # imports every stage, which most tests do not need
+def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of an installation with 39 weeks of history and a champion.
 
-    home = tmp_path_factory.mktemp("history")
-    return home, make(home)
+    Made once, also when several processes share the tests.
+    """
+    from tests.history import make_once  # imports every stage, which most tests do not need
+
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    return make_once(shared / "history")
 
 
 @pytest.fixture
-def night_home(history: tuple[Path, TrainingResult], tmp_path: Path) -> Path:
+def night_home(history: Path, tmp_path: Path) -> Path:
     """A copy of the history to run nights on."""
     from tests.history import copy_of
 
-    return copy_of(history[0], tmp_path / "night")
+    return copy_of(history, tmp_path / "night")

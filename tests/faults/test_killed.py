@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from include.settings import REPOSITORY
-from include.training.train import TrainingResult
 from include.warehouse.stages import day_states
 from include.window import Window
 from tests.faults.killed import BEGIN, COMMIT, LAKE
@@ -28,11 +27,11 @@ SUBJECTS = {
 
 @pytest.fixture(scope="module")
 def undisturbed(
-    history: tuple[Path, TrainingResult],
+    history: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, object]:
     """What a reader sees after a night in which nothing died."""
-    home = copy_of(history[0], tmp_path_factory.mktemp("undisturbed") / "home")
+    home = copy_of(history, tmp_path_factory.mktemp("undisturbed") / "home")
     with opened(home) as workspace:
         night(workspace, DAY)
         return visible(workspace)
@@ -52,13 +51,13 @@ def undisturbed(
     ],
 )
 def test_a_killed_stage_heals_on_the_next_run(
-    history: tuple[Path, TrainingResult],
+    history: Path,
     undisturbed: dict[str, object],
     tmp_path: Path,
     stage: str,
     point: str,
 ) -> None:
-    home, marker = copy_of(history[0], tmp_path / "home"), tmp_path / "reached"
+    home, marker = copy_of(history, tmp_path / "home"), tmp_path / "reached"
     with opened(home) as workspace:
         for earlier in list(STAGES)[: list(STAGES).index(stage)]:
             STAGES[earlier](workspace, Window.night(DAY), 35)

@@ -26,6 +26,9 @@ from include.window import Window
 from include.workspace import Workspace, open_workspace
 from tests.planted import PLANTED, Faults
 
+on_sqlite = pytest.mark.parametrize("warehouse_settings", ["sqlite"], indirect=True)
+"""For tests of the landing alone; what it writes is tested on both databases."""
+
 DAY = date(2013, 2, 12)  # the weather of this day holds a wind speed of 1,048 mph
 BEFORE, AFTER = DAY - timedelta(days=1), DAY + timedelta(days=1)
 
@@ -77,12 +80,14 @@ def test_landing_again_writes_one_run_and_reads_nothing(
     assert [row["status"] for row in rows_of(workspace, tables.stage_runs)].count("unchanged") == 1
 
 
+@on_sqlite
 def test_a_night_heals_the_days_before_it(workspace: Workspace) -> None:
     dataset = replace(PLANTED, first_day=DAY - timedelta(days=5))
     result = ingest(workspace, dataset, Window.night(DAY), heal_days=3)
     assert result.done == tuple(DAY - timedelta(days=n) for n in (3, 2, 1, 0))
 
 
+@on_sqlite
 def test_a_gap_too_long_to_heal_names_the_backfill(workspace: Workspace) -> None:
     ingest(workspace, PLANTED, Window.night(date(2013, 2, 1)))
     result = ingest(workspace, PLANTED, Window.night(DAY), heal_days=3)
@@ -98,6 +103,7 @@ def test_a_restated_day_lands_again_and_others_do_not(workspace: Workspace, faul
     assert ingest(workspace, PLANTED, window).done == (DAY,)
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -125,6 +131,7 @@ def test_a_schema_break_stops_its_day_only(
     assert ingest(workspace, PLANTED, Window(BEFORE, AFTER)).done == (DAY,)
 
 
+@on_sqlite
 def test_an_added_column_is_ignored_and_recorded(workspace: Workspace, faults: Faults) -> None:
     faults.change("flights", DAY, lambda frame: frame.assign(gate="B12"))
     result = ingest(workspace, PLANTED, Window.night(DAY))
@@ -132,6 +139,7 @@ def test_an_added_column_is_ignored_and_recorded(workspace: Workspace, faults: F
     assert "gate" not in landed(workspace, "flights").columns
 
 
+@on_sqlite
 def test_an_empty_day_stops(workspace: Workspace, faults: Faults) -> None:
     faults.change("flights", DAY, lambda frame: frame.iloc[:0])
     with pytest.raises(DaysStopped, match="rows is 0"):
@@ -139,6 +147,7 @@ def test_an_empty_day_stops(workspace: Workspace, faults: Faults) -> None:
     assert states(workspace) == {BEFORE: "done", DAY: "stopped"}
 
 
+@on_sqlite
 def test_a_few_duplicate_keys_are_held_all_of_them(workspace: Workspace, faults: Faults) -> None:
     faults.change("flights", DAY, lambda frame: pd.concat([frame, frame.iloc[:3]]))
     result = ingest(workspace, PLANTED, Window.night(DAY))
@@ -149,6 +158,7 @@ def test_a_few_duplicate_keys_are_held_all_of_them(workspace: Workspace, faults:
     assert not landed(workspace, "flights").duplicated(["time_hour", "carrier", "flight"]).any()
 
 
+@on_sqlite
 def test_a_day_landed_twice_stops(workspace: Workspace, faults: Faults) -> None:
     faults.change("flights", DAY, lambda frame: pd.concat([frame, frame]))
     with pytest.raises(DaysStopped, match="key_unique"):
@@ -157,6 +167,7 @@ def test_a_day_landed_twice_stops(workspace: Workspace, faults: Faults) -> None:
     assert quarantine.held(workspace.warehouse) == []
 
 
+@on_sqlite
 def test_a_unit_change_on_one_day_of_a_window_stops_that_day(
     workspace: Workspace, faults: Faults
 ) -> None:
@@ -166,12 +177,14 @@ def test_a_unit_change_on_one_day_of_a_window_stops_that_day(
     assert set(stopped.value.reasons) == {DAY}
 
 
+@on_sqlite
 def test_rows_of_another_day_are_not_taken(workspace: Workspace, faults: Faults) -> None:
     faults.change("weather", DAY, lambda f: f.assign(data_day=date(2013, 3, 1)))
     with pytest.raises(DaysStopped, match="2013-03-01, not asked for"):
         ingest(workspace, PLANTED, Window.night(DAY))
 
 
+@on_sqlite
 def test_a_source_out_of_reach_is_transient(workspace: Workspace, faults: Faults) -> None:
     faults.unreachable = True
     with pytest.raises(SourceUnreachable):
@@ -180,6 +193,7 @@ def test_a_source_out_of_reach_is_transient(workspace: Workspace, faults: Faults
     assert rows_of(workspace, tables.stage_runs)[0]["status"] == "failed"
 
 
+@on_sqlite
 def test_a_source_not_ready_is_waited_for_then_given_up(
     workspace: Workspace, faults: Faults
 ) -> None:
@@ -203,6 +217,7 @@ def test_a_source_not_ready_is_waited_for_then_given_up(
     assert ingest(at(14), PLANTED, Window.night(DAY)).done == (DAY,)
 
 
+@on_sqlite
 def test_an_absent_older_day_does_not_block_the_night(workspace: Workspace, faults: Faults) -> None:
     faults.absent = {BEFORE}
     dataset = replace(PLANTED, first_day=BEFORE)
@@ -211,6 +226,7 @@ def test_an_absent_older_day_does_not_block_the_night(workspace: Workspace, faul
     assert states(workspace) == {BEFORE: "absent", DAY: "done"}
 
 
+@on_sqlite
 def test_days_outside_history_are_refused(workspace: Workspace) -> None:
     with pytest.raises(UsageError, match="before the first day 2013-01-01"):
         ingest(workspace, PLANTED, Window.night(date(2012, 12, 31)))
@@ -218,6 +234,7 @@ def test_days_outside_history_are_refused(workspace: Workspace) -> None:
         ingest(workspace, PLANTED, Window.night(date(2014, 6, 1)))
 
 
+@on_sqlite
 def test_a_lake_that_cannot_be_written_leaves_the_day_due(
     workspace: Workspace, tmp_path: Path
 ) -> None:

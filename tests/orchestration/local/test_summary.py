@@ -41,7 +41,7 @@ def test_the_summary_answers_what_was_done_and_how_good_it_is(night_home: Path) 
     assert "constant rate" in text and "schedule only" in text
     assert "promoted: first champion" in text
 
-    query = text[text.index("SELECT") : text.index(";")]
+    query = text[text.index("SELECT") : text.index(";", text.index("SELECT"))]
     with sqlite3.connect(night_home / "warehouse.db") as connection:
         rows = connection.execute(query).fetchall()
     assert len(rows) == 5 and all(str(row[2]) in text for row in rows)

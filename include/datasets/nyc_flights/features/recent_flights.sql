@@ -18,3 +18,7 @@ SELECT
     known.* EXCLUDE (known_day)
 FROM known
 JOIN days ON known.known_day BETWEEN days.data_day - 27 AND days.data_day;
+
+-- Share of late arrivals among the flights that arrived, of those that are recent enough.
+CREATE OR REPLACE TEMP MACRO late_rate(late, arrived, recent) AS
+    round(count(*) FILTER (late AND recent) / nullif(count(*) FILTER (arrived AND recent), 0), 6);

@@ -1,0 +1,89 @@
+"""Features: due by what they look back on, one row per key and day, errors that name the file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+
+from include.declare import FeatureView
+from include.errors import ConfigurationError, DaysStopped, RowsLost
+from include.features import build
+from include.features.build import build_features
+from include.ingestion.landing import ingest
+from include.window import Window
+from include.workspace import Workspace
+from tests.planted import PLANTED, Faults
+
+pytestmark = pytest.mark.parametrize("warehouse_settings", ["sqlite"], indirect=True)
+
+DAY = date(2013, 2, 12)
+BEFORE, AFTER = DAY - timedelta(days=1), DAY + timedelta(days=1)
+
+
+def test_a_restated_day_makes_the_days_that_look_back_on_it_due(
+    workspace: Workspace, faults: Faults
+) -> None:
+    window = Window(BEFORE, AFTER)
+    ingest(workspace, PLANTED, window)
+    assert build_features(workspace, PLANTED, window).done == window.days
+    assert not build_features(workspace, PLANTED, window).changed
+    faults.change("flights", DAY, lambda f: f.assign(arrival_delay=f["arrival_delay"] + 30))
+    ingest(workspace, PLANTED, window)
+    assert build_features(workspace, PLANTED, window).done == (DAY, AFTER)
+
+
+def test_a_day_that_has_not_landed_is_named_and_the_others_are_built(workspace: Workspace) -> None:
+    ingest(workspace, PLANTED, Window.night(DAY))
+    with pytest.raises(DaysStopped, match=f"{AFTER}: the day has not landed") as stopped:
+        build_features(workspace, PLANTED, Window(DAY, AFTER))
+    assert set(stopped.value.reasons) == {AFTER}
+    assert len(workspace.lake.read("nyc_flights/features/carrier_delays", [DAY])) > 10
+
+
+def test_rates_are_those_counted_by_hand(workspace: Workspace) -> None:
+    window = Window(DAY - timedelta(days=8), DAY)
+    ingest(workspace, PLANTED, window)
+    build_features(workspace, PLANTED, window)
+    flights = workspace.lake.read("nyc_flights/flights").to_pandas()
+    cutoff = {day: PLANTED.cutoff(day) for day in (DAY, DAY - timedelta(days=7))}
+    known = flights[flights["known_at"] <= cutoff[DAY]]
+    recent = known[known["known_at"] > cutoff[DAY - timedelta(days=7)]]
+    found = workspace.lake.read("nyc_flights/features/carrier_delays", [DAY]).to_pandas()
+    for carrier, rows in recent.groupby("carrier"):
+        (row,) = found[found["carrier"] == carrier].to_dict("records")
+        late = (rows["arrival_delay"] >= 15).sum()
+        assert row["flights_7d"] == len(rows)
+        assert row["late_rate_7d"] == round(late / rows["arrival_delay"].notna().sum(), 6)
+        assert row["event_timestamp"] == cutoff[DAY]
+    assert set(found["carrier"]) == set(known["carrier"])
+
+
+@pytest.mark.parametrize(
+    ("sql", "error", "words"),
+    [
+        ("SELECT data_day, carier FROM flights", ConfigurationError, "carier"),
+        ("SELECT data_day, carrier FROM flights", RowsLost, "more than once per day"),
+    ],
+)
+def test_bad_sql_names_its_file_and_leaves_the_day_due(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, sql: str, error: type, words: str
+) -> None:
+    ingest(workspace, PLANTED, Window.night(DAY))
+    honest = build.sql_of
+    monkeypatch.setattr(
+        build, "sql_of", lambda d, name: sql if name == "carrier_delays" else honest(d, name)
+    )
+    with pytest.raises(error, match=r"carrier_delays\.sql") as raised:
+        build_features(workspace, PLANTED, Window.night(DAY))
+    assert words in str(raised.value)
+    monkeypatch.undo()
+    assert build_features(workspace, PLANTED, Window.night(DAY)).done == (DAY,)
+
+
+def test_a_view_without_its_file_is_named(workspace: Workspace) -> None:
+    ingest(workspace, PLANTED, Window.night(DAY))
+    dataset = replace(PLANTED, feature_views=(FeatureView("forgotten", ("carrier",), 1),))
+    with pytest.raises(ConfigurationError, match=r"'forgotten' has no file .*forgotten\.sql"):
+        build_features(workspace, dataset, Window.night(DAY))
