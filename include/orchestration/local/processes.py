@@ -28,6 +28,10 @@ GRACE = 8.0
 """Seconds a component has to end by itself; the scheduler waits for running tasks until then."""
 
 
+SERVERS = ("api-server", "mlflow")
+"""They hold nothing, and would wait for browsers to hang up: killed when the others are gone."""
+
+
 @dataclass(frozen=True)
 class Process:
     """One started component; process id and start time together are not reused."""
@@ -150,22 +154,22 @@ def stop(running: Running, home: Path, grace: float = GRACE) -> None:
     Components get SIGTERM and `grace` seconds; whatever is left of their sessions is
     killed. A stage killed at work leaves the state from before or after.
     """
-    sessions = {process.pid for process in running.processes if not process.replaced}
-    for process in running.processes:
+    ours = [process for process in running.processes if not process.replaced]
+    for process in ours:
         if process.alive:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGTERM)
+    waited_for = {process.pid for process in ours if process.name not in SERVERS}
     deadline = time.monotonic() + grace
-    while (left := list(members(sessions))) and time.monotonic() < deadline:
-        _reap(running.processes)
+    while any(members(waited_for)) and time.monotonic() < deadline:
+        _reap(ours)
         time.sleep(0.1)
-    while left:
+    while left := list(members({process.pid for process in ours})):
         for pid in left:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(0.1)
-        _reap(running.processes)
-        left = list(members(sessions))
+        _reap(ours)
     _record(home).unlink(missing_ok=True)
 
 

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -75,11 +75,12 @@ def up(settings: Settings, env: Mapping[str, str], console: Console) -> None:
     port = free_port(8080)
     with progress.doing("preparing warehouse, feature store, model registry and Airflow"):
         airflow.prepare(airflow_environment(env, home, port, schedules=False))
-    stale = stale_datasets(settings, datetime.now(UTC)) if settings.schedules else {}
+    newest = newest_days(settings)
+    old = stale(newest, datetime.now(UTC)) if settings.schedules else []
     running = Running(
         "up",
         {"Airflow": f"http://127.0.0.1:{port}"},
-        schedules=settings.schedules and not stale,
+        schedules=settings.schedules and not old,
         owner=this_process(),
     )
     try:
@@ -90,13 +91,7 @@ def up(settings: Settings, env: Mapping[str, str], console: Console) -> None:
     running.owner = None
     running.save(home)
     _show(running, home, console)
-    for name, newest in stale.items():
-        console.print(
-            f"[yellow]Schedules are off:[/] the newest day of {name} is {newest}, further back "
-            f"than the {catalog.dataset(name).heal_days} days a night heals. To go live, run "
-            f"{name}_backfill over the days you need up to yesterday, then make down and make up; "
-            "on sample data, make demo without TODAY does the same."
-        )
+    _advise(newest, old, console)
 
 
 def down(home: Path, console: Console) -> None:
@@ -109,19 +104,27 @@ def down(home: Path, console: Console) -> None:
     console.print(f"stopped {', '.join(process.name for process in found.processes)}")
 
 
-def stale_datasets(settings: Settings, now: datetime) -> dict[str, date]:
-    """Return dataset → its newest landed day, where nights no longer reach back to it."""
+def newest_days(settings: Settings) -> dict[str, date | None]:
+    """Return dataset → its newest landed day, None where nothing has landed."""
     from include.warehouse.stages import done_days
     from include.workspace import open_workspace
 
-    stale = {}
     with open_workspace(settings) as workspace, workspace.warehouse.reading() as connection:
-        for name in catalog.dataset_names():
-            dataset = catalog.dataset(name)
-            days = done_days(connection, "ingest", name)
-            if days and (dataset.newest_ended_day(now) - max(days)).days > dataset.heal_days:
-                stale[name] = max(days)
-    return stale
+        return {
+            name: max(done_days(connection, "ingest", name), default=None)
+            for name in catalog.dataset_names()
+        }
+
+
+def stale(newest: Mapping[str, date | None], now: datetime) -> list[str]:
+    """Return the datasets whose newest day is further back than a night heals."""
+    return [
+        name
+        for name, day in newest.items()
+        if day is not None
+        and (catalog.dataset(name).newest_ended_day(now) - day).days
+        > catalog.dataset(name).heal_days
+    ]
 
 
 def _start(
@@ -180,6 +183,22 @@ def _dag_ids() -> set[str]:
     datasets = {f"{name}_{kind}" for name in catalog.dataset_names() for kind in DATASET_DAGS}
     use_cases = {f"{name}_{kind}" for name in catalog.use_case_names() for kind in USE_CASE_DAGS}
     return datasets | use_cases
+
+
+def _advise(newest: Mapping[str, date | None], old: Sequence[str], console: Console) -> None:
+    """Say what keeps the nights from being of use, and what to do about it."""
+    for name in old:
+        console.print(
+            f"[yellow]Schedules are off:[/] the newest day of {name} is {newest[name]}, further "
+            f"back than the {catalog.dataset(name).heal_days} days a night heals. To go live, run "
+            f"{name}_backfill over the days you need up to yesterday, then make down and make up; "
+            "on sample data, make demo without TODAY does the same."
+        )
+    for name in (name for name, day in newest.items() if day is None):
+        console.print(
+            f"nothing of {name} has landed yet: run {name}_backfill for its history, then train "
+            "its use cases; on sample data, make demo does both"
+        )
 
 
 def _show(running: Running, home: Path, console: Console) -> None:

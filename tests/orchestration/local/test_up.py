@@ -38,15 +38,18 @@ def test_a_state_no_night_reaches_back_to_is_stale(
             with run.commit() as commit:
                 commit.done(DAY, "in", "out")
 
-    found = up.stale_datasets(settings, now(days_later))
+    newest = up.newest_days(settings)
 
-    assert found == ({"nyc_flights": DAY} if stale else {})
+    assert newest == {"nyc_flights": DAY}
+    assert up.stale(newest, now(days_later)) == (["nyc_flights"] if stale else [])
 
 
 def test_a_fresh_state_is_not_stale(settings: Settings) -> None:
     with open_workspace(settings) as workspace:
         upgrade(workspace.warehouse)
-    assert up.stale_datasets(settings, now(0)) == {}
+    newest = up.newest_days(settings)
+    assert newest == {"nyc_flights": None}
+    assert up.stale(newest, now(0)) == []
 
 
 def test_a_second_up_says_what_is_running(settings: Settings) -> None:
