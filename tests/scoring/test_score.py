@@ -248,8 +248,8 @@ def test_a_run_killed_after_the_lake_was_written_is_healed_by_the_next(
 ) -> None:
     write = Lake.replace_days
 
-    def die(*given: Any) -> int:
-        write(*given)
+    def die(*given: Any, **named: Any) -> int:
+        write(*given, **named)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as killed:
