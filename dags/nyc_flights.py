@@ -19,8 +19,8 @@ are landed again before the day itself.
 *Dangers*: every run may be repeated and changes nothing when its inputs have not changed.
 A run without a partition key fails at once. A paused use case never sees the days
 announced while it is paused; its next night heals them. Landing old days again changes the
-features of the four weeks after them; scores already published stay as they are until
-`flight_delay_backfill` is run for those days.
+features of the four weeks after them; scores of the last week are then restated (the rows
+before are kept as revisions), older ones stay until `flight_delay_backfill` is run.
 
 *When it fails*: the log's last line names day, rule and count. Days that stopped are in
 `stage_days`, held rows in `quarantine`; `./nightshift status nyc_flights` shows both.

@@ -6,12 +6,13 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.logging import RichHandler
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from include import catalog
@@ -203,6 +204,7 @@ def run() -> None:
     handler = RichHandler(console=err, show_path=False, show_level=False, markup=False)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
     logging.getLogger("include").setLevel(logging.INFO)
+    logging.getLogger("py.warnings").setLevel(logging.ERROR)
     try:
         app()
     except SourceNotReady as error:
@@ -229,7 +231,10 @@ def _workspace() -> Iterator[Workspace]:
 @contextmanager
 def _working(on: str) -> Iterator[None]:
     """Show on a terminal that something is being done, and for how long."""
-    with err.status(on, spinner="dots"):
+    elapsed = Progress(SpinnerColumn(), TextColumn(on), TimeElapsedColumn(), console=err)
+    with elapsed if err.is_terminal else nullcontext():
+        if err.is_terminal:
+            elapsed.add_task(on)
         yield
 
 
@@ -237,9 +242,9 @@ def _run_stage(*stages: Callable[[Workspace], StageResult]) -> None:
     """Run stages one after the other, print what each did; raise the first failure last."""
     failures: list[NightshiftError] = []
     with _workspace() as workspace:
-        for stage in stages:
+        for place, stage in enumerate(stages, 1):
             try:
-                with _working("working"):
+                with _working(f"step {place} of {len(stages)}"):
                     result = stage(workspace)
             except UsageError:
                 raise

@@ -48,7 +48,8 @@ def champions(warehouse: Warehouse, name: str | None = None) -> Iterator[str]:
             if name in (None, use_case):
                 champion = ledger.champion(connection, use_case)
                 if champion is None:
-                    yield f"{use_case}: no champion; run ./nightshift train {use_case} --promote"
+                    command = f"./nightshift train {use_case} --as-of DAY --promote"
+                    yield f"{use_case}: no champion; run {command}"
                 else:
                     yield (
                         f"{use_case}: champion is version {champion.model_version}, trained as "

@@ -69,6 +69,7 @@ def build_features(
                     rows_out += len(rows)
                     for day, content in fingerprint.of_days(rows, chunk).items():
                         outputs[day][view.name] = content
+            _log.info("%s: features of %d of %d day(s)", dataset.name, start + len(chunk), len(due))
         with run.commit() as commit:
             for day in due:
                 commit.done(day, inputs[day], fingerprint.of_inputs(outputs[day]))
@@ -81,7 +82,6 @@ def build_features(
                 inputs=workspace.lake.versions(names.landed(dataset, t) for t in dataset.tables),
                 outputs=workspace.lake.versions(feature_tables(dataset)),
             )
-        _log.info(run.result.summary())
         return run.result.or_raise()
 
 

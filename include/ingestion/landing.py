@@ -90,7 +90,6 @@ def ingest(
                     commit.absent(day, why)
             if heal_days:
                 _warn_of_gap(commit, dataset, run, reached)
-        _log.info(run.result.summary())
         return run.result.or_raise()
 
 
@@ -103,6 +102,13 @@ def _land(workspace: Workspace, dataset: Dataset, source: Source, days: Sequence
         reading = read(dataset, source, table, days)
         fitting = [day for day in days if day not in reading.broken]
         judgement = gates.judge(table, reading.rows, fitting)
+        _log.info(
+            "%s.%s: %s rows of %d day(s) read and checked",
+            dataset.name,
+            table.name,
+            f"{len(reading.rows):,}",
+            len(days),
+        )
         landed.readings[table.name], landed.judged[table.name] = reading, judgement
         for day, why in (*reading.broken.items(), *judgement.stopped.items()):
             text = f"{table.name}: {why}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -11,6 +12,8 @@ import sqlalchemy as sa
 from include.errors import DaysStopped
 from include.warehouse.days import DayState, State
 from include.window import Window, describe_days
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ class StageResult:
         reasons = {d: why for d, why in self.stopped.items() if d in self.window}
         reasons |= {d: f"absent: {why}" for d, why in self.absent.items() if d in self.window}
         if reasons:
+            _log.info(self.summary())  # what did get done would else go unsaid
             raise DaysStopped(self.stage, self.subject, reasons)
         return self
 
