@@ -30,10 +30,10 @@ from include.window import Window
 from include.workspace import Workspace
 
 STAGE = "features"
-
-_log = logging.getLogger(__name__)
 CHUNK_DAYS = 100
 """Days built at once: bounds memory, changes no value."""
+
+_log = logging.getLogger(__name__)
 
 
 def build_features(
@@ -72,7 +72,7 @@ def build_features(
             _log.info("%s: features of %d of %d day(s)", dataset.name, start + len(chunk), len(due))
         with run.commit() as commit:
             for day in due:
-                commit.done(day, inputs[day], fingerprint.of_inputs(outputs[day]))
+                commit.done(day, inputs[day], fingerprint.of_values(outputs[day]))
             for day in window:
                 if day not in landed:
                     state = landing[day].state if day in landing else "not there"

@@ -25,7 +25,7 @@ from include.ingestion.reading import (
 )
 from include.ingestion.source import Source
 from include.lake import fingerprint, names
-from include.lake.schema import DATA_DAY, arrow_schema, conform
+from include.lake.schema import DATA_DAY
 from include.validation import gates
 from include.validation.gates import Judgement
 from include.warehouse import tables
@@ -43,14 +43,65 @@ _log = logging.getLogger(__name__)
 class _Landed:
     """What one run brought in, before it is committed."""
 
-    judged: dict[str, Judgement]
-    readings: dict[str, Reading]
-    stopped: dict[date, str]
+    judged: dict[str, Judgement] = field(default_factory=dict)
+    readings: dict[str, Reading] = field(default_factory=dict)
+    stopped: dict[date, str] = field(default_factory=dict)
+    held: list[dict[str, object]] = field(default_factory=list)
     versions: dict[str, int] = field(default_factory=dict)
 
-    @property
-    def rows_in(self) -> int:
-        return sum(len(reading.rows) for reading in self.readings.values())
+
+@dataclass
+class _Landing:
+    """Writes into the lake what one run found good, and remembers what it said of the rest."""
+
+    workspace: Workspace
+    dataset: Dataset
+    source: Source
+    run_id: str
+    landed: _Landed = field(default_factory=_Landed)
+
+    def land_days(self, days: Sequence[date]) -> None:
+        """Judge the event tables, then replace the days that are good in all of them."""
+        judged = [(table, self._judge(table, days)) for table in event_tables(self.dataset)]
+        good = [day for day in days if day not in self.landed.stopped]
+        for table, judgement in judged:
+            self._hold(table, judgement, good)
+            if good:
+                name, accepted = self._name(table), _of_days(judgement.accepted, good)
+                version = self.workspace.lake.replace_days(name, accepted, good)
+                self.landed.versions[name] = version
+
+    def land_snapshot(self, table: Table, mark: str, day: date) -> None:
+        """Judge and overwrite one snapshot table; one that stops keeps the one before."""
+        judgement = self._judge(table, [day])
+        if self.landed.readings[table.name].broken or judgement.stopped:
+            return
+        self._hold(table, judgement, [day])
+        name, accepted = self._name(table), judgement.accepted.drop_columns([DATA_DAY])
+        version = self.workspace.lake.overwrite(name, accepted, mark, self.run_id)
+        self.landed.versions[name] = version
+
+    def _judge(self, table: Table, days: Sequence[date]) -> Judgement:
+        reading = read(self.dataset, self.source, table, days)
+        fitting = [day for day in days if day not in reading.broken]
+        judgement = gates.judge(table, reading.rows, fitting)
+        rows = f"{len(reading.rows):,}"
+        _log.info("%s: %s rows of %d day(s) read and checked", self._name(table), rows, len(days))
+        self.landed.readings[table.name] = reading
+        self.landed.judged[table.name] = judgement
+        for day, why in (*reading.broken.items(), *judgement.stopped.items()):
+            gates.add_reason(self.landed.stopped, day, f"{table.name}: {why}")
+        return judgement
+
+    def _hold(self, table: Table, judgement: Judgement, good: Sequence[date]) -> None:
+        """Keep the held rows of days that land; a day that stops holds nothing."""
+        found = quarantine.held_rows(
+            self.dataset, table, judgement.held, judgement.held_by, self.run_id
+        )
+        self.landed.held += [row for row in found if row["data_day"] in set(good)]
+
+    def _name(self, table: Table) -> str:
+        return names.landed(self.dataset, table)
 
 
 def ingest(
@@ -79,49 +130,20 @@ def ingest(
         if snapshots and not due:
             due = [window.end]
         run.begin(due)
-        landed = _land(workspace, dataset, source, due)
-        held = _held(dataset, landed, run.run_id)
+        landing = _Landing(workspace, dataset, source, run.run_id)
+        if due:
+            landing.land_days(due)
         for table, mark in snapshots:
-            held += _land_snapshot(workspace, dataset, source, table, mark, window.end, landed, run)
+            landing.land_snapshot(table, mark, window.end)
         with run.commit() as commit:
-            _record(commit, dataset, landed, held, due, offered.inputs, run.run_id)
+            if due:
+                _record(commit, dataset, landing.landed, due, offered.inputs)
             for day, why in offered.absent.items():
                 if run.states.get(day) is None or run.states[day].state != "done":
                     commit.absent(day, why)
             if heal_days:
                 _warn_of_gap(commit, dataset, run, reached)
         return run.result.or_raise()
-
-
-def _land(workspace: Workspace, dataset: Dataset, source: Source, days: Sequence[date]) -> _Landed:
-    """Read and judge the event tables, then replace the days that are good in all of them."""
-    landed = _Landed({}, {}, {})
-    if not days:
-        return landed
-    for table in event_tables(dataset):
-        reading = read(dataset, source, table, days)
-        fitting = [day for day in days if day not in reading.broken]
-        judgement = gates.judge(table, reading.rows, fitting)
-        _log.info(
-            "%s.%s: %s rows of %d day(s) read and checked",
-            dataset.name,
-            table.name,
-            f"{len(reading.rows):,}",
-            len(days),
-        )
-        landed.readings[table.name], landed.judged[table.name] = reading, judgement
-        for day, why in (*reading.broken.items(), *judgement.stopped.items()):
-            text = f"{table.name}: {why}"
-            landed.stopped[day] = (
-                f"{landed.stopped[day]}; {text}" if day in landed.stopped else text
-            )
-    good = [day for day in days if day not in landed.stopped]
-    if good:
-        for table in event_tables(dataset):
-            name = names.landed(dataset, table)
-            accepted = _of_days(landed.judged[table.name].accepted, good)
-            landed.versions[name] = workspace.lake.replace_days(name, accepted, good)
-    return landed
 
 
 def _due_snapshots(
@@ -134,7 +156,7 @@ def _due_snapshots(
     """
     due = []
     for table in snapshot_tables(dataset):
-        mark = fingerprint.of_inputs(
+        mark = fingerprint.of_values(
             {"source": source.fingerprint(table, day), "declared": declaration_hash(table)}
         )
         written = workspace.lake.written(names.landed(dataset, table))
@@ -155,54 +177,14 @@ def _committed(workspace: Workspace, run_id: str) -> bool:
         return connection.execute(query).scalar_one_or_none() in ("done", "stopped")
 
 
-def _land_snapshot(
-    workspace: Workspace,
-    dataset: Dataset,
-    source: Source,
-    table: Table,
-    mark: str,
-    day: date,
-    landed: _Landed,
-    run: StageRun,
-) -> list[dict[str, object]]:
-    """Judge and overwrite one snapshot table; a snapshot that stops keeps the one before."""
-    name = names.landed(dataset, table)
-    rows, added = conform(source.read(table, [day]), arrow_schema(table), name)
-    stamped = rows.append_column(DATA_DAY, pa.array([day] * len(rows), pa.date32()))
-    judgement = gates.judge(table, stamped, [day])
-    landed.judged[table.name] = judgement
-    landed.readings[table.name] = Reading(stamped, {}, added)
-    if judgement.stopped:
-        landed.stopped[day] = f"{table.name}: {judgement.stopped[day]}"
-        return []
-    accepted = judgement.accepted.drop_columns([DATA_DAY])
-    landed.versions[name] = workspace.lake.overwrite(name, accepted, mark, run.run_id)
-    return list(quarantine.held_rows(dataset, table, judgement.held, judgement.held_by, run.run_id))
-
-
-def _held(dataset: Dataset, landed: _Landed, run_id: str) -> list[dict[str, object]]:
-    """Return the quarantine rows of the days that land; stopped days hold nothing."""
-    rows: list[dict[str, object]] = []
-    for table in event_tables(dataset):
-        judgement = landed.judged.get(table.name)
-        if judgement is not None:
-            found = quarantine.held_rows(dataset, table, judgement.held, judgement.held_by, run_id)
-            rows += [row for row in found if row["data_day"] not in landed.stopped]
-    return rows
-
-
 def _record(
     commit: Commit,
     dataset: Dataset,
     landed: _Landed,
-    held: list[dict[str, object]],
     due: Sequence[date],
     inputs: dict[date, str],
-    run_id: str,
 ) -> None:
     """Write everything the landing says into the one transaction that makes it true."""
-    if not due:
-        return
     good = [day for day in due if day not in landed.stopped]
     for table_name, judgement in landed.judged.items():
         scope = {"dataset": dataset.name, "table_name": table_name}
@@ -212,10 +194,10 @@ def _record(
             tables.validation_results,
             DATA_DAY,
             judged_days,
-            _result_rows(scope, judgement, run_id),
+            _result_rows(scope, judgement, commit.run_id),
             scope,
         )
-        mine = [row for row in held if row["table_name"] == table_name]
+        mine = [row for row in landed.held if row["table_name"] == table_name]
         replace_days(commit.connection, tables.quarantine, DATA_DAY, judged_days, mine, scope)
     _count(commit, dataset, landed, good)
     commit.versions(inputs={}, outputs=landed.versions)
@@ -257,7 +239,7 @@ def _result_rows(
             "data_day": result.data_day,
             "rule": result.rule.name,
             "column_name": ", ".join(result.rule.columns) or None,
-            "severity": gates.severity(result.rule),
+            "severity": result.severity,
             "on_failure": result.rule.on_failure,
             "success": result.success,
             "evaluated": result.evaluated,
@@ -274,7 +256,7 @@ def _output_hashes(dataset: Dataset, landed: _Landed, good: Sequence[date]) -> d
         for table in event_tables(dataset)
     }
     return {
-        day: fingerprint.of_inputs({name: hashes[day] for name, hashes in contents.items()})
+        day: fingerprint.of_values({name: hashes[day] for name, hashes in contents.items()})
         for day in good
     }
 

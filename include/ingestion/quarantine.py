@@ -23,13 +23,11 @@ def held_rows(
     held: pa.Table,
     held_by: Sequence[tuple[str, ...]],
     run_id: str,
-    landing_day: date | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Yield one quarantine row per held row and rule.
 
     Args:
-        held: the rows as read; without `data_day` for a snapshot, which then takes
-            `landing_day`.
+        held: the rows as read, with `data_day`; for a snapshot the day of landing.
         held_by: for each row the names of the rules that hold it.
     """
     columns = [column.name for column in table.columns]
@@ -37,7 +35,7 @@ def held_rows(
     hashes = fingerprint.row_hashes(held, columns)
     for row, row_hash, rules in zip(held.to_pylist(), hashes, held_by, strict=True):
         copies = seen[row_hash] = seen.get(row_hash, 0) + 1
-        day = row.pop(DATA_DAY, landing_day)
+        day = row.pop(DATA_DAY)
         for rule in rules:
             yield {
                 "dataset": dataset.name,

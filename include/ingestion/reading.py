@@ -65,7 +65,7 @@ def offer(dataset: Dataset, source: Source, reached: Window, asked: Window, now:
             elif day in asked:
                 raise _not_ready(dataset, day, now, missing) from missing
         else:
-            found.inputs[day] = fingerprint.of_inputs({"source": marks, "declared": declared})
+            found.inputs[day] = fingerprint.of_values({"source": marks, "declared": declared})
     return found
 
 
@@ -93,7 +93,7 @@ def read(dataset: Dataset, source: Source, table: Table, days: Sequence[date]) -
     """Read one table; a day whose columns do not fit is returned as broken, never in part.
 
     The window is read at once; only if it does not fit are its days read one by one, to find
-    out which of them break.
+    out which of them break. The rows of a snapshot are stamped with the one day of landing.
 
     Raises:
         SourceUnreachable: the source cannot be read.
@@ -104,18 +104,26 @@ def read(dataset: Dataset, source: Source, table: Table, days: Sequence[date]) -
         rows, added = conform(source.read(table, days), schema, where)
     except SchemaBreak as problem:
         if len(days) == 1:
-            return Reading(schema.empty_table(), {days[0]: str(problem)}, [])
+            return Reading(_stamped(schema.empty_table(), days[0]), {days[0]: str(problem)}, [])
         parts = [read(dataset, source, table, [day]) for day in days]
         return Reading(
             rows=pa.concat_tables([part.rows for part in parts], promote_options="permissive"),
             broken={day: why for part in parts for day, why in part.broken.items()},
             added=sorted({name for part in parts for name in part.added}),
         )
+    rows = _stamped(rows, days[0])
     strays = set(rows.column(DATA_DAY).unique().to_pylist()) - set(days)
     if strays:
         reason = f"{where}: the source returned rows of {min(map(str, strays))}, not asked for"
-        return Reading(schema.empty_table(), dict.fromkeys(days, reason), added)
+        return Reading(rows.slice(0, 0), dict.fromkeys(days, reason), added)
     return Reading(rows, {}, added)
+
+
+def _stamped(rows: pa.Table, day: date) -> pa.Table:
+    """Return rows with a `data_day`: their own, else the day of landing."""
+    if DATA_DAY in rows.column_names:
+        return rows
+    return rows.append_column(DATA_DAY, pa.array([day] * len(rows), pa.date32()))
 
 
 def _not_ready(dataset: Dataset, day: date, now: datetime, missing: DayAbsent) -> SourceNotReady:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -149,8 +148,7 @@ class Lake:
 
     def read(self, name: str, days: Sequence[date] | None = None) -> pa.Table:
         """Return the table, or only some days of it, as arrow."""
-        with duckdb.connect() as connection:
-            connection.execute("SET TimeZone = 'UTC'")
+        with connect() as connection:
             return self.relation(connection, name, days).to_arrow_table()
 
 
@@ -179,16 +177,10 @@ def _storage(uri: str) -> Iterator[None]:
         ) from error
 
 
-def connect(
-    memory_limit: str | None = None, spill: Path | None = None
-) -> duckdb.DuckDBPyConnection:
-    """Open DuckDB for one stage: UTC, no extension downloads, no progress bar."""
+def connect() -> duckdb.DuckDBPyConnection:
+    """Open DuckDB for one piece of work: UTC, no extension downloads, no progress bar."""
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET autoinstall_known_extensions = false")
     connection.execute("SET enable_progress_bar = false")
-    if memory_limit is not None:
-        connection.execute("SET memory_limit = $1", [memory_limit])
-    if spill is not None:
-        connection.execute("SET temp_directory = $1", [str(spill)])
     return connection

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 
+from include.lake import delta
 from include.lake.schema import DATA_DAY
 
 
@@ -28,8 +28,7 @@ def of_days(rows: pa.Table, days: Sequence[date]) -> dict[date, str]:
     """
     hashes = dict.fromkeys(days, of_values([]))
     columns = [name for name in rows.schema.names if name != DATA_DAY]
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
+    with delta.connect() as connection:
         found = connection.from_arrow(rows).aggregate(f"{DATA_DAY}, {_hash_of_rows(columns)}")
         hashes.update({day: str(value) for day, value in found.fetchall()})
     return hashes
@@ -37,8 +36,7 @@ def of_days(rows: pa.Table, days: Sequence[date]) -> dict[date, str]:
 
 def of_table(rows: pa.Table) -> str:
     """Return the SHA-256 of all rows, in any order, over all columns."""
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
+    with delta.connect() as connection:
         found = connection.from_arrow(rows).aggregate(_hash_of_rows(rows.schema.names))
         ((value,),) = found.fetchall()
     return of_values([]) if value is None else str(value)
@@ -46,17 +44,11 @@ def of_table(rows: pa.Table) -> str:
 
 def row_hashes(rows: pa.Table, columns: Sequence[str]) -> list[str]:
     """Return the MD5 of each row over `columns`, in the order of the rows."""
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
+    with delta.connect() as connection:
         numbered = rows.append_column("_row", pa.array(range(len(rows)), pa.int64()))
         relation = connection.from_arrow(numbered)
         hashed = relation.project(f"_row, md5({_row_text(columns)}) AS hash").order("_row")
         return [str(value) for _, value in hashed.fetchall()]
-
-
-def of_inputs(inputs: Mapping[str, Any]) -> str:
-    """Return the hash of a stage's named inputs."""
-    return of_values(dict(inputs))
 
 
 def _hash_of_rows(columns: Sequence[str]) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -58,12 +56,6 @@ def conform(rows: pa.Table, schema: pa.Schema, where: str) -> tuple[pa.Table, li
             "declaration of the table, and land the day again"
         )
     return pa.table(arrays, schema=_nullable(schema)), extra
-
-
-def missing_values(rows: pa.Table, columns: Sequence[Column]) -> dict[str, int]:
-    """Return column → number of nulls, for columns declared not nullable that have any."""
-    counts = {c.name: rows.column(c.name).null_count for c in columns if not c.nullable}
-    return {name: count for name, count in counts.items() if count}
 
 
 def _cast(values: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:

@@ -20,6 +20,7 @@ from include.declare import UseCase
 from include.errors import NoChampion, RowsLost
 from include.features import retrieval
 from include.lake import fingerprint, names
+from include.lake.schema import ARROW_TYPES
 from include.scoring.reasons import explain
 from include.training import ledger, model
 from include.training.encoding import numbers
@@ -213,7 +214,9 @@ def _lake_rows(
         "target_date": pa.array(frame["target_date"], pa.date32()),
     }
     for column in use_case.entity_keys:
-        columns[column.name] = pa.array(frame[column.name], _ARROW[column.type], from_pandas=True)
+        columns[column.name] = pa.array(
+            frame[column.name], ARROW_TYPES[column.type], from_pandas=True
+        )
     for name in serving.facts.features:
         if name in columns:
             continue
@@ -283,12 +286,3 @@ def _report_unready(commit: Commit, run: StageRun, ready: _Readiness) -> None:
             commit.stopped(day, None, why)
     if older:
         commit.note(f"{len(older)} earlier day(s) cannot be scored yet: {describe_days(older)}")
-
-
-_ARROW = {
-    "string": pa.string(),
-    "int64": pa.int64(),
-    "float64": pa.float64(),
-    "bool": pa.bool_(),
-    "timestamp": pa.timestamp("us", tz="UTC"),
-}

@@ -152,7 +152,7 @@ def _check(workspace: Workspace, use_case: UseCase, as_of: date) -> None:
 
 def _input_hash(use_case: UseCase, data: TrainingFrame) -> str:
     """Return the fingerprint of all that decides which bytes a training gives."""
-    return fingerprint.of_inputs(
+    return fingerprint.of_values(
         {
             "frame": data.sha256,
             "features": data.features,

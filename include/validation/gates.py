@@ -31,6 +31,11 @@ class RuleResult:
     evaluated: int
     unexpected: int
 
+    @property
+    def severity(self) -> str:
+        """The rule's severity in Great Expectations' words."""
+        return severity(self.rule)
+
 
 @dataclass(frozen=True)
 class Judgement:
@@ -89,7 +94,7 @@ def judge(table: Table, rows: pa.Table, days: Sequence[date]) -> Judgement:
     results, stopped = _judge_rows(rules, failing, day_of, counts, days)
     day_results, day_stops = _judge_days(table, rows, days, counts)
     for day, why in day_stops.items():
-        stopped[day] = f"{stopped[day]}; {why}" if day in stopped else why
+        add_reason(stopped, day, why)
 
     good = ~np.isin(day_of, [i for i, day in enumerate(days) if day in stopped])
     held_by = _held_by(rules, failing, good)
@@ -106,6 +111,11 @@ def judge(table: Table, rows: pa.Table, days: Sequence[date]) -> Judgement:
     if accounted != len(rows):
         raise RowsLost(f"{table.name}: {len(rows)} rows in, {accounted} accounted for")
     return judgement
+
+
+def add_reason(stopped: dict[date, str], day: date, why: str) -> None:
+    """Add why a day stops to what is already said of it."""
+    stopped[day] = f"{stopped[day]}; {why}" if day in stopped else why
 
 
 def _unique_key(table: Table) -> Rule:
@@ -138,7 +148,7 @@ def _judge_rows(
             if not success and _stops(rule, share):
                 limit = "" if rule.on_failure == "stop" else f", more than {rule.max_share:.0%}"
                 reason = f"rule {rule.name}: {bad} of {total} rows fail{limit}"
-                stopped[day] = f"{stopped[day]}; {reason}" if day in stopped else reason
+                add_reason(stopped, day, reason)
     return results, stopped
 
 
@@ -164,7 +174,7 @@ def _judge_days(
                 column = rule.columns[0]
                 value = measures[column].iloc[index]
                 reason = f"rule {rule.name}: {column} is {value:g}, expected {_expected(rule)}"
-                stopped[day] = f"{stopped[day]}; {reason}" if day in stopped else reason
+                add_reason(stopped, day, reason)
     return results, stopped
 
 
@@ -202,6 +212,3 @@ def _positions_of(values: pd.Series, days: Sequence[date]) -> np.ndarray:
     position = {day: index for index, day in enumerate(days)}
     codes, uniques = pd.factorize(values)
     return np.array([position[day] for day in uniques], dtype=np.int64)[codes]
-
-
-__all__ = ["Judgement", "RuleResult", "judge", "rules_of", "severity"]

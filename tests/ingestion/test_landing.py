@@ -132,6 +132,30 @@ def test_a_schema_break_stops_its_day_only(
 
 
 @on_sqlite
+def test_a_snapshot_that_breaks_stops_the_newest_day_and_keeps_the_one_before(
+    workspace: Workspace, faults: Faults
+) -> None:
+    ingest(workspace, PLANTED, Window.night(BEFORE))
+    before = workspace.lake.written("nyc_flights/planes")
+    faults.change("planes", AFTER, lambda frame: frame.rename(columns={"seats": "chairs"}))
+    with pytest.raises(DaysStopped, match="seats is missing") as stopped:
+        ingest(workspace, PLANTED, Window(DAY, AFTER))
+    assert set(stopped.value.reasons) == {AFTER}
+    assert states(workspace) == {BEFORE: "done", DAY: "done", AFTER: "stopped"}
+    assert workspace.lake.written("nyc_flights/planes") == before
+    faults.heal()
+    assert ingest(workspace, PLANTED, Window(DAY, AFTER)).done == (AFTER,)
+
+
+@on_sqlite
+def test_every_reason_of_a_stopped_day_is_told(workspace: Workspace, faults: Faults) -> None:
+    faults.change("flights", DAY, lambda frame: frame.iloc[:0])
+    faults.change("planes", DAY, lambda frame: frame.drop(columns="seats"))
+    with pytest.raises(DaysStopped, match=r"flights: rule day_volume.*planes: .*seats is missing"):
+        ingest(workspace, PLANTED, Window.night(DAY))
+
+
+@on_sqlite
 def test_an_added_column_is_ignored_and_recorded(workspace: Workspace, faults: Faults) -> None:
     faults.change("flights", DAY, lambda frame: frame.assign(gate="B12"))
     result = ingest(workspace, PLANTED, Window.night(DAY))

@@ -203,6 +203,8 @@ def test_an_alias_that_could_not_be_set_is_set_by_the_next_run(
 def test_errors_of_use_say_what_to_do(workspace: Workspace) -> None:
     with pytest.raises(UsageError, match="has not ended"):
         _train(workspace, as_of=date(2014, 6, 1))
+    with pytest.raises(UsageError, match="repeats itself after 364"):
+        _train(workspace, case=replace(CASE, training=replace(CASE.training, history_days=365)))
     with pytest.raises(ConfigurationError, match="only binary"):
         _train(workspace, case=replace(CASE, task="regression"))
     with pytest.raises(ConfigurationError, match=r"run \./nightshift init"):
