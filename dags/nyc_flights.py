@@ -3,8 +3,8 @@
 **`nyc_flights_nightly`** runs at midnight New York time for the day that ended, its
 partition key. It lands and checks the day (waiting for the source without holding a slot),
 builds its features, announces them, which starts every use case on the dataset, and brings
-the newest features into the online store. It also heals: due days of the last five weeks
-are landed again before the day itself.
+the newest features into the online store, where a sample is compared with the offline ones.
+It also heals: due days of the last five weeks are landed again before the day itself.
 
 **`nyc_flights_backfill`** does the same work over a window of days, by hand.
 

@@ -87,7 +87,7 @@ def features(dataset: DatasetName, first: FirstDay, last: LastDay) -> None:
 
 @app.command()
 def materialise(dataset: DatasetName) -> None:
-    """Write the newest features into the online store."""
+    """Write the newest features into the online store and compare a sample of them."""
     from include.features.online import materialise as stage
 
     declared = catalog.dataset(dataset)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import date
 from types import SimpleNamespace
 
 import pytest
@@ -35,6 +36,7 @@ def test_what_may_pass_by_itself_is_tried_again(error: Exception) -> None:
         errors.SchemaBreak("x"),
         errors.NoChampion("x"),
         errors.RowsLost("x"),
+        errors.DaysStopped("online", "nyc_flights", {date(2013, 10, 7): "online differs"}),
         errors.UsageError("x"),
         errors.ConfigurationError("x"),
         ValueError("a mistake in the code"),

@@ -15,6 +15,10 @@ class AsofError(FeastError):  # type: ignore[misc]  # Feast is published without
     """Base of the errors below."""
 
 
+class DestinationUnusable(AsofError, UsageError):
+    """Rows cannot be written where they were asked to be."""
+
+
 class EntityFrameInvalid(AsofError, DataError):
     """The entity frame lacks a column, or one of its columns cannot be used."""
 

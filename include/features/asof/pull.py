@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import duckdb
 import pyarrow as pa
 
-from include.features.asof_tables import SourceTable, TimeRange, quote, reading, to_utc
+from include.features.asof.tables import SourceTable, TimeRange, quote, reading, to_utc
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,13 @@ class Pull:
     bounds: TimeRange
     latest: bool
 
-    def run(self, con: duckdb.DuckDBPyConnection, source: SourceTable) -> pa.Table:
-        """Return the rows: keys, features, timestamps; instants are UTC microseconds."""
+    def run(
+        self, con: duckdb.DuckDBPyConnection, source: SourceTable, batch_rows: int
+    ) -> Iterator[pa.Table]:
+        """Give the rows: keys, features, timestamps; instants are UTC microseconds.
+
+        Tables come with at most `batch_rows` rows; at least one comes, be it empty.
+        """
         roles = dict.fromkeys(self.keys, "join key")
         roles |= dict.fromkeys(self.features or [*source.types, *source.absent], "feature") | roles
         roles.setdefault(self.timestamp, "event timestamp")
@@ -45,7 +51,10 @@ class Pull:
         if self.latest:
             query += f" QUALIFY row_number() OVER ({self._newest(source, list(roles))}) = 1"
         with reading(source.subject, source.location):
-            return to_utc(con.sql(query).to_arrow_table())
+            reader = con.sql(query).to_arrow_reader(batch_rows)
+            yield to_utc(reader.schema.empty_table())
+            for batch in reader:
+                yield to_utc(pa.Table.from_batches([batch]))
 
     def _newest(self, source: SourceTable, columns: list[str]) -> str:
         """Return the window that puts each key's newest row first, whatever the row order."""

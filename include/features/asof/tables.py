@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
-from include.features.asof_errors import SourceColumnInvalid, SourceMissing, SourceUnreadable
+from include.features.asof.errors import SourceColumnInvalid, SourceMissing, SourceUnreadable
 
 NANOSECONDS = frozenset({"TIMESTAMP_NS", "TIMESTAMPTZ_NS"})
 
@@ -56,11 +56,22 @@ class SourceTable:
             )
         return found
 
+    def has(self, column: str) -> bool:
+        """Return whether the source has the column."""
+        return column in self.types or column in self.absent
+
+    def value_type(self, column: str, role: str) -> str:
+        """Return the DuckDB type of what `value` gives."""
+        kind = self.type_of(column, role)
+        if kind.startswith("ENUM"):
+            return "VARCHAR"
+        return "TIMESTAMP" if kind in NANOSECONDS else kind
+
     def value(self, column: str, role: str) -> str:
         """Return SQL for a column: nanoseconds cut to microseconds, enumerations as text."""
         kind = self.type_of(column, role)
         if column not in self.types:
-            return f"CAST(NULL AS {kind})"
+            return f"CAST(NULL AS {self.value_type(column, role)})"
         if kind.startswith("ENUM"):
             return f"CAST({quote(column)} AS VARCHAR)"
         if kind in NANOSECONDS:
@@ -75,7 +86,7 @@ class SourceTable:
                 f"{self.subject}: column {column!r} of the source {self.location} is the "
                 f"{role} but has type {kind}; it must be a timestamp or a date"
             )
-        if kind in NANOSECONDS:
+        if kind in NANOSECONDS and column in self.types:
             # DuckDB's own cast rounds, so that a value could move into the future.
             nanoseconds = f"epoch_ns({quote(column)})"
             return f"({nanoseconds} // 1000 - CAST({nanoseconds} % 1000 < 0 AS BIGINT))"
@@ -125,18 +136,19 @@ def reading(subject: str, location: str) -> Iterator[None]:
     except duckdb.OutOfMemoryException as error:
         raise SourceUnreadable(
             f"{subject}: reading the source {location} needs more than the memory limit; raise "
-            f"offline_store.memory_limit or free space in its temp_directory ({_line(error)})"
+            f"offline_store.memory_limit or free space in its temp_directory ({line(error)})"
         ) from error
     except (TableNotFoundError, FileNotFoundError) as error:
         raise SourceMissing(
             f"{subject}: there is no table at {location}; build its features first, or correct "
-            f"the source's path or offline_store.root ({_line(error)})"
+            f"the source's path or offline_store.root ({line(error)})"
         ) from error
     except (duckdb.Error, DeltaError, pa.ArrowException, OSError) as error:
         raise SourceUnreadable(
-            f"{subject}: the source {location} cannot be read ({_line(error)})"
+            f"{subject}: the source {location} cannot be read ({line(error)})"
         ) from error
 
 
-def _line(error: BaseException) -> str:
+def line(error: BaseException) -> str:
+    """Return an error's text on one line, cut to what a person reads."""
     return " ".join(str(error).split())[:400]

@@ -8,8 +8,8 @@ from datetime import timedelta
 from feast.data_source import DataSource
 from feast.feature_view import DUMMY_ENTITY_ID, FeatureView
 
-from include.features.asof_errors import RetrievalUnsupported
-from include.features.asof_tables import TimeRange
+from include.features.asof.errors import RetrievalUnsupported
+from include.features.asof.tables import TimeRange
 
 MICROSECOND = timedelta(microseconds=1)
 FOR_EVER = timedelta(days=366 * 1000)
@@ -26,8 +26,11 @@ class ViewPlan:
         keys: pairs of source column and entity frame column; none: one entity for all rows.
         timestamp: source column of the event timestamp.
         created: source column that breaks ties between equal event timestamps, newest first.
+        as_known: rows created after the entity's time are unknown to it.
         ttl: microseconds a value stays valid, counted from the entity's time; None for ever.
         features: pairs of source column and column of the result.
+        view_features: source columns of all features of the view, asked for or not. They break
+            the ties that `created` leaves, so that every request sees the same row.
     """
 
     subject: str
@@ -35,8 +38,10 @@ class ViewPlan:
     keys: tuple[tuple[str, str], ...]
     timestamp: str
     created: str | None
+    as_known: bool
     ttl: int | None
     features: tuple[tuple[str, str], ...]
+    view_features: tuple[str, ...]
 
     @property
     def columns(self) -> list[str]:
@@ -51,7 +56,9 @@ class ViewPlan:
         return TimeRange(entities.first - self.ttl, entities.last)
 
 
-def plan_view(view: FeatureView, features: list[str], full_feature_names: bool) -> ViewPlan:
+def plan_view(
+    view: FeatureView, features: list[str], *, full_feature_names: bool, as_known: bool
+) -> ViewPlan:
     """Translate one requested view into columns of its source and of the result."""
     subject = f"feature view {view.projection.name_to_use()!r}"
     source = view.batch_source
@@ -71,8 +78,10 @@ def plan_view(view: FeatureView, features: list[str], full_feature_names: bool) 
         ),
         timestamp=mapped.get(source.timestamp_field, source.timestamp_field),
         created=mapped.get(created, created) if created else None,
+        as_known=as_known and bool(created),
         ttl=None if lasting else view.ttl // MICROSECOND,
         features=tuple(
             (mapped.get(feature, feature), prefix + feature) for feature in dict.fromkeys(features)
         ),
+        view_features=tuple(mapped.get(field.name, field.name) for field in view.features),
     )

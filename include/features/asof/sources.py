@@ -9,7 +9,8 @@ the folder names, are read through an arrow data set.
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterable
+import os
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -17,23 +18,33 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
+import pyarrow.fs as fs
 from deltalake import DeltaTable
 from feast.data_format import DeltaFormat
 from feast.data_source import DataSource
 from feast.errors import FeastOfflineStoreUnsupportedDataSource
 from feast.infra.offline_stores.file_source import FileSource
 
-from include.features.asof_tables import EVERYTHING, SourceTable, TimeRange, describe, reading
+from include.features.asof.tables import EVERYTHING, SourceTable, TimeRange, describe, reading
 
 NATIVE_DELTA_FEATURES = frozenset({"timestampNtz", "v2Checkpoint", "vacuumProtocolCheck"})
 """Delta reader features under which the listed Parquet files hold plainly the table's rows."""
+
+NOT_DATA = [".", "_SUCCESS", "_common_metadata", "_metadata", "_delta_log", "_temporary"]
+"""How names start that are no data; other names with an underscore are (`__log_date=…`)."""
 
 STATISTICS_SLACK = 1_000
 """Microseconds a file's largest timestamp may exceed its statistics (some writers keep ms)."""
 
 
-def locate(path: str, root: str, repository: Path | None) -> str:
-    """Return the path or URL of a source: relative paths lie in `root`, that in the repository."""
+def locate(source: DataSource | None, root: str, repository: Path | None, subject: str) -> str:
+    """Return the path or URL of a source: relative paths lie in `root`, that in the repository.
+
+    Raises Feast's `FeastOfflineStoreUnsupportedDataSource` for anything but a `FileSource`.
+    """
+    if not isinstance(source, FileSource):
+        raise FeastOfflineStoreUnsupportedDataSource("AsofOfflineStore", f"{source} of {subject}")
+    path = str(source.path)
     if _is_url(path):
         return _local(path)
     if Path(path).is_absolute():
@@ -45,27 +56,24 @@ def locate(path: str, root: str, repository: Path | None) -> str:
 
 def open_source(
     con: duckdb.DuckDBPyConnection,
-    source: DataSource | None,
+    source: FileSource,
     *,
     subject: str,
     relation: str,
-    root: str,
-    repository: Path | None,
-    columns: Iterable[str] = (),
+    location: str,
+    columns: Iterable[str] | None = None,
     time_column: str | None = None,
     bounds: TimeRange = EVERYTHING,
 ) -> SourceTable:
     """Register a source under `relation`; it may hold more rows than `bounds` ask for.
 
-    Raises `SourceMissing`, `SourceUnreadable`, or Feast's
-    `FeastOfflineStoreUnsupportedDataSource` for anything but a `FileSource`.
+    It has at least the `columns` asked for and the time column; without `columns`, all.
+
+    Raises `SourceMissing` or `SourceUnreadable`.
     """
-    if not isinstance(source, FileSource):
-        raise FeastOfflineStoreUnsupportedDataSource("AsofOfflineStore", f"{source} of {subject}")
-    location = locate(source.path, root, repository)
     with reading(subject, location):
-        if _is_delta(source, location):
-            wanted = set(columns) | ({time_column} if time_column else set())
+        if is_delta(source, location):
+            wanted = None if columns is None else {*columns, time_column}
             absent = _open_delta(con, source, location, relation, wanted, time_column, bounds)
         else:
             _open_parquet(con, source, location, relation)
@@ -81,18 +89,20 @@ def _open_delta(
     source: FileSource,
     location: str,
     relation: str,
-    wanted: set[str],
+    wanted: Collection[str | None] | None,
     time_column: str | None,
     bounds: TimeRange,
 ) -> dict[str, str]:
     """Register a Delta table; return the types of its logical columns."""
-    table = DeltaTable(location, storage_options=_storage_options(source) or None)
+    table = DeltaTable(location, storage_options=storage_options(source) or None)
     protocol = table.protocol()
     plain = (
         not _is_url(location)
         and set(protocol.reader_features or ()) <= NATIVE_DELTA_FEATURES
         and table.metadata().configuration.get("delta.columnMapping.mode", "none") == "none"
-        and not wanted & set(table.metadata().partition_columns)
+        and not any(
+            wanted is None or column in wanted for column in table.metadata().partition_columns
+        )
     )
     files = _delta_files(table, location, time_column, bounds) if plain else None
     if files is None:
@@ -146,20 +156,17 @@ def _open_parquet(
 ) -> None:
     """Register a Parquet file, a folder of them, a glob, or a URL to either."""
     if _is_url(location):
-        files, path = FileSource.create_filesystem_and_path(
-            location, source.s3_endpoint_override or "", source.resolve_credentials()
-        )
-        dataset = ds.dataset(path, filesystem=files, format="parquet", partitioning="hive")
-        con.register(relation, dataset)
+        files, path = filesystem(source, location)
+        con.register(relation, open_folder(files, path))
         return
     folder = Path(location)
     if folder.is_dir():
         found = [file.relative_to(folder) for file in folder.rglob("*.parquet")]
-        inside = sorted(file for file in found if not file.name.startswith(("_", ".")))
+        inside = sorted(file for file in found if not file.name.startswith(tuple(NOT_DATA)))
         if not inside:
             raise FileNotFoundError(f"the folder holds no .parquet file: {folder}")
         if any("=" in part for file in inside for part in file.parts[:-1]):
-            con.register(relation, ds.dataset(folder, format="parquet", partitioning="hive"))
+            con.register(relation, open_folder(fs.LocalFileSystem(), str(folder)))
             return
         paths = [str(folder / file) for file in inside]
     elif folder.is_file():
@@ -171,7 +178,27 @@ def _open_parquet(
     con.read_parquet(paths, hive_partitioning=False, union_by_name=True).create_view(relation)
 
 
-def _is_delta(source: FileSource, location: str) -> bool:
+def open_folder(files: fs.FileSystem, path: str) -> ds.Dataset:
+    """Return a Parquet file or folder as a data set; folders named `key=value` are columns."""
+    return ds.dataset(
+        path, filesystem=files, format="parquet", partitioning="hive", ignore_prefixes=NOT_DATA
+    )
+
+
+def filesystem(source: FileSource, location: str) -> tuple[fs.FileSystem, str]:
+    """Return the file system of a path or URL, and the path in it."""
+    if not _is_url(location):
+        return fs.LocalFileSystem(), location
+    # Arrow finds AWS_ENDPOINT_URL by itself, but then asks a host named like the bucket.
+    endpoint = source.s3_endpoint_override or os.environ.get("AWS_ENDPOINT_URL", "")
+    files, path = FileSource.create_filesystem_and_path(
+        location, endpoint, source.resolve_credentials()
+    )
+    return (files, path) if files is not None else fs.FileSystem.from_uri(location)
+
+
+def is_delta(source: FileSource, location: str) -> bool:
+    """Return whether a source is a Delta table, declared or found."""
     if isinstance(source.file_format, DeltaFormat):
         return True
     return source.file_format is None and (Path(location) / "_delta_log").is_dir()
@@ -186,7 +213,8 @@ def _local(path: str) -> str:
     return unquote(urlsplit(path).path) if path.startswith("file:") else path
 
 
-def _storage_options(source: FileSource) -> dict[str, str]:
+def storage_options(source: FileSource) -> dict[str, str]:
+    """Return what `deltalake` needs to reach a source on an object store."""
     credentials = source.resolve_credentials() or {}
     options = {str(name): str(value) for name, value in credentials.items()}
     if source.s3_endpoint_override:

@@ -3,7 +3,7 @@
 Name it in `feature_store.yaml` by its dotted path:
 
     offline_store:
-      type: include.features.asof_store.AsofOfflineStore
+      type: include.features.asof.store.AsofOfflineStore
       root: /data/lake
 
 A feature value belongs to an entity row if its event timestamp is the newest at or before the
@@ -13,38 +13,39 @@ entity row comes back once and in its place.
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 from typing import Any
 
-import duckdb
 import pandas as pd
 import pyarrow as pa
+import pyarrow.dataset as ds
 from feast.data_source import DataSource
+from feast.feature_logging import LoggingConfig, LoggingSource
 from feast.feature_view import DUMMY_ENTITY_ID, DUMMY_ENTITY_VAL, FeatureView
-from feast.infra.offline_stores.offline_store import (
-    OfflineStore,
-    RetrievalJob,
-    RetrievalMetadata,
-)
+from feast.infra.offline_stores.offline_store import OfflineStore
 from feast.infra.registry.base_registry import BaseRegistry
 from feast.repo_config import FeastConfigBaseModel, RepoConfig
+from feast.saved_dataset import SavedDatasetStorage
 from feast.utils import (
     _get_requested_feature_views_to_features_dict,
     _get_requested_on_demand_feature_views,
+    compute_non_entity_date_range,
 )
 from pydantic import StrictInt, StrictStr
 
-from include.features import asof_join
-from include.features.asof_entities import EntityFrame, attach, prepare
-from include.features.asof_errors import RetrievalUnsupported, SourceMissing
-from include.features.asof_job import AsofRetrievalJob
-from include.features.asof_plan import MICROSECOND, ViewPlan, plan_view
-from include.features.asof_pull import Pull
-from include.features.asof_sources import open_source
-from include.features.asof_tables import EVERYTHING, SourceTable, TimeRange
+from include.features.asof.destinations import append, log, save
+from include.features.asof.entities import EntityFrame, prepare
+from include.features.asof.errors import RetrievalUnsupported, SourceMissing
+from include.features.asof.history import History, asked, observed
+from include.features.asof.job import AsofMetadata, AsofRetrievalJob
+from include.features.asof.plan import MICROSECOND, plan_view
+from include.features.asof.pull import Pull
+from include.features.asof.queries import EntityQuery
+from include.features.asof.session import connect, location_of, open_data
+from include.features.asof.tables import TimeRange
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -61,7 +62,7 @@ class AsofOfflineStoreConfig(FeastConfigBaseModel):  # type: ignore[misc]  # Fea
         temp_directory: where it spills; None: the system's folder for temporary files.
     """
 
-    type: StrictStr = "include.features.asof_store.AsofOfflineStore"
+    type: StrictStr = "include.features.asof.store.AsofOfflineStore"
     root: StrictStr = "."
     memory_limit: StrictStr | None = None
     threads: StrictInt | None = None
@@ -69,7 +70,9 @@ class AsofOfflineStoreConfig(FeastConfigBaseModel):  # type: ignore[misc]  # Fea
 
 
 class AsofOfflineStore(OfflineStore):  # type: ignore[misc]  # Feast is untyped
-    """Feast's offline store interface over `asof_join` and `asof_pull`."""
+    """Feast's offline store interface over `join` and `pull`."""
+
+    supports_filter_by_created_timestamp = True
 
     @staticmethod
     def get_historical_features(
@@ -80,39 +83,61 @@ class AsofOfflineStore(OfflineStore):  # type: ignore[misc]  # Feast is untyped
         registry: BaseRegistry,
         project: str,
         full_feature_names: bool = False,
-        **kwargs: Any,
-    ) -> RetrievalJob:
+        start_date: datetime | None = None,
+        end_date: datetime | None = None,
+        filter_by_created_timestamp: bool = False,
+    ) -> AsofRetrievalJob:
         """Return a job giving the entity frame's rows, each with the features it may see.
 
         Columns: the entity frame's, its timestamp in UTC, then the features view by view in the
-        order they are asked for. Raises `EntityFrameInvalid` at once for a frame that cannot
-        be used; the job raises what reading the sources raises (`asof_errors`).
+        order they are asked for.
+
+        Args:
+            entity_df: a data frame; or a DuckDB query, in which the project's data sources are
+                tables by their names; or None for every key and event timestamp of the views
+                between `start_date` and `end_date`, both included, ordered by time and keys.
+            start_date: without an entity frame; by default the longest TTL (or 30 days) earlier.
+            end_date: without an entity frame; by default now.
+            filter_by_created_timestamp: rows created after the entity's time are not seen.
+
+        Raises:
+            EntityFrameInvalid: at once, for an entity frame that cannot be used. What reading
+                the sources raises (`errors`), the job raises.
         """
-        if not isinstance(entity_df, pd.DataFrame):
-            given = "a date range" if entity_df is None else f"a {type(entity_df).__name__}"
-            raise RetrievalUnsupported(
-                f"AsofOfflineStore was given {given} in place of an entity frame; "
-                "pass a pandas DataFrame with the join keys and event_timestamp"
-            )
         on_demand = _get_requested_on_demand_feature_views(feature_refs, project, registry)
         requested, _ = _get_requested_feature_views_to_features_dict(
             feature_refs, feature_views, on_demand
         )
         plans = [
-            plan_view(view, features, full_feature_names) for view, features in requested.items()
+            plan_view(
+                view,
+                features,
+                full_feature_names=full_feature_names,
+                as_known=filter_by_created_timestamp,
+            )
+            for view, features in requested.items()
         ]
-        frame = prepare(entity_df, plans)
-
+        entities: EntityFrame | EntityQuery
+        if isinstance(entity_df, pd.DataFrame):
+            entities = prepare(entity_df, plans)
+        elif isinstance(entity_df, str):
+            sources = {source.name: source for source in registry.list_data_sources(project)}
+            entities = asked(config, entity_df, sources, plans)
+        elif entity_df is None:
+            dates = compute_non_entity_date_range(feature_views, start_date, end_date)
+            entities = observed(config, _range(*dates), plans)
+        else:
+            raise RetrievalUnsupported(
+                f"the entity frame is a {type(entity_df).__name__}; it must be a pandas "
+                "DataFrame, a SQL query or None (with start_date and end_date)"
+            )
+        history = History(config, entities, plans)
         return AsofRetrievalJob(
-            lambda: _retrieve(config, frame, plans),
+            history.tables,
+            partial(_save, config),
             full_feature_names,
             on_demand,
-            RetrievalMetadata(
-                features=feature_refs,
-                keys=[str(name) for name in entity_df.columns if name != frame.timestamp],
-                min_event_timestamp=frame.first,
-                max_event_timestamp=frame.last,
-            ),
+            AsofMetadata(feature_refs, history.keys(), history.span),
         )
 
     @staticmethod
@@ -125,7 +150,7 @@ class AsofOfflineStore(OfflineStore):  # type: ignore[misc]  # Feast is untyped
         created_timestamp_column: str | None,
         start_date: datetime | None,
         end_date: datetime | None,
-    ) -> RetrievalJob:
+    ) -> AsofRetrievalJob:
         """Return a job giving, per key, the newest row of the source in the range.
 
         Both ends of the range are included. Columns keep their source names: keys, features,
@@ -155,7 +180,7 @@ class AsofOfflineStore(OfflineStore):  # type: ignore[misc]  # Feast is untyped
         created_timestamp_column: str | None = None,
         start_date: datetime | None = None,
         end_date: datetime | None = None,
-    ) -> RetrievalJob:
+    ) -> AsofRetrievalJob:
         """Return a job giving every row of the source in the range, columns as in a latest pull."""
         return _pull_job(
             config,
@@ -170,6 +195,41 @@ class AsofOfflineStore(OfflineStore):  # type: ignore[misc]  # Feast is untyped
             ),
         )
 
+    @staticmethod
+    def offline_write_batch(
+        config: RepoConfig,
+        feature_view: FeatureView,
+        table: pa.Table,
+        progress: Callable[[int], Any] | None,
+    ) -> None:
+        """Add rows to the view's batch source, in names of the view or of its source.
+
+        Raises `DestinationUnusable` if the rows do not fit the source.
+        """
+        source = feature_view.batch_source
+        subject = f"feature view {feature_view.name!r}"
+        location = location_of(config, source, subject)
+        if source.field_mapping:
+            mapped = {new: old for old, new in source.field_mapping.items()}
+            table = table.rename_columns([mapped.get(name, name) for name in table.column_names])
+        append(table, source, location, subject)
+        if progress:
+            progress(table.num_rows)
+
+    @staticmethod
+    def write_logged_features(
+        config: RepoConfig,
+        data: pa.Table | Path,
+        source: LoggingSource,
+        logging_config: LoggingConfig,
+        registry: BaseRegistry,
+    ) -> None:
+        """Add logged features, a table or a folder of Parquet files, to the log's folder."""
+        destination = logging_config.destination
+        to = destination.to_data_source()
+        rows = data if isinstance(data, pa.Table) else ds.dataset(data, format="parquet")
+        log(rows, to, location_of(config, to, "the feature log"), destination.partition_by or [])
+
     def validate_data_source(self, config: RepoConfig, data_source: DataSource) -> None:
         """Check the declared timestamp columns of a source that has a table already.
 
@@ -177,7 +237,9 @@ class AsofOfflineStore(OfflineStore):  # type: ignore[misc]  # Feast is untyped
         """
         with connect(config) as con:
             try:
-                source = _open(con, config, data_source, f"data source {data_source.name!r}", "s")
+                source = open_data(
+                    con, config, data_source, f"data source {data_source.name!r}", "s"
+                )
             except SourceMissing:
                 return
             mapped = {new: old for old, new in data_source.field_mapping.items()}
@@ -194,87 +256,33 @@ class AsofOfflineStore(OfflineStore):  # type: ignore[misc]  # Feast is untyped
         """Return the source's columns with their arrow types, as Feast's inference wants them."""
         with connect(config) as con:
             subject = f"data source {data_source.name!r}"
-            source = _open(con, config, data_source, subject, "source")
+            source = open_data(con, config, data_source, subject, "source")
             schema = con.sql(f"SELECT * FROM {source.relation} LIMIT 0").to_arrow_table().schema
             return [(field.name, str(field.type)) for field in schema]
 
 
-@contextmanager
-def connect(config: RepoConfig) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open an in-memory DuckDB with the store's limits, that downloads nothing."""
-    settings: AsofOfflineStoreConfig = config.offline_store
-    with tempfile.TemporaryDirectory(prefix="asof-", dir=settings.temp_directory) as spill:
-        options: dict[str, str | bool | int | float | list[str]] = {
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-            "temp_directory": spill,
-        }
-        if settings.memory_limit:
-            options["memory_limit"] = settings.memory_limit
-        if settings.threads:
-            options["threads"] = settings.threads
-        with duckdb.connect(":memory:", config=options) as con:
-            con.execute("SET TimeZone = 'UTC'")
-            yield con
-
-
-def _open(
-    con: duckdb.DuckDBPyConnection,
-    config: RepoConfig,
-    source: DataSource | None,
-    subject: str,
-    relation: str,
-    columns: Iterable[str] = (),
-    time_column: str | None = None,
-    bounds: TimeRange = EVERYTHING,
-) -> SourceTable:
-    return open_source(
-        con,
-        source,
-        subject=subject,
-        relation=relation,
-        root=config.offline_store.root,
-        repository=config.repo_path,
-        columns=columns,
-        time_column=time_column,
-        bounds=bounds,
-    )
-
-
-def _retrieve(config: RepoConfig, frame: EntityFrame, plans: list[ViewPlan]) -> pa.Table:
-    with connect(config) as con:
-
-        def opener(plan: ViewPlan, relation: str, bounds: TimeRange) -> SourceTable:
-            return _open(
-                con,
-                config,
-                plan.source,
-                plan.subject,
-                relation,
-                plan.columns,
-                plan.timestamp,
-                bounds,
-            )
-
-        features = asof_join.join(con, frame.keys, plans, opener)
-    return attach(frame, features)
-
-
 def _pull_job(config: RepoConfig, data_source: DataSource, pull: Pull) -> AsofRetrievalJob:
-    def evaluate() -> pa.Table:
+    def evaluate(batch_rows: int) -> Iterator[pa.Table]:
         subject = f"data source {data_source.name!r}"
-        columns = [*pull.keys, *pull.features]
+        columns = [*pull.keys, *pull.features] if pull.features else None
         with connect(config) as con:
-            source = _open(
+            source = open_data(
                 con, config, data_source, subject, "source", columns, pull.timestamp, pull.bounds
             )
-            rows = pull.run(con, source)
-        if pull.latest and not pull.keys:
-            dummy = pa.array([DUMMY_ENTITY_VAL] * rows.num_rows, pa.string())
-            rows = rows.append_column(DUMMY_ENTITY_ID, dummy)
-        return rows
+            for rows in pull.run(con, source, batch_rows):
+                if pull.latest and not pull.keys:
+                    dummy = pa.array([DUMMY_ENTITY_VAL] * rows.num_rows, pa.string())
+                    rows = rows.append_column(DUMMY_ENTITY_ID, dummy)
+                yield rows
 
-    return AsofRetrievalJob(evaluate)
+    return AsofRetrievalJob(evaluate, partial(_save, config))
+
+
+def _save(
+    config: RepoConfig, job: AsofRetrievalJob, storage: SavedDatasetStorage, overwrite: bool
+) -> None:
+    source = storage.to_data_source()
+    save(job.to_batches(), source, location_of(config, source, "the saved dataset"), overwrite)
 
 
 def _range(first: datetime | None, last: datetime | None) -> TimeRange:

@@ -1,0 +1,75 @@
+"""A DuckDB session of the store: its limits, and sources opened in it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import duckdb
+from feast.data_source import DataSource
+from feast.repo_config import RepoConfig
+
+from include.features.asof.plan import ViewPlan
+from include.features.asof.sources import locate, open_source
+from include.features.asof.tables import EVERYTHING, SourceTable, TimeRange
+
+
+@contextmanager
+def connect(config: RepoConfig) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open an in-memory DuckDB with the store's limits, that downloads nothing."""
+    settings = config.offline_store  # an AsofOfflineStoreConfig
+    with tempfile.TemporaryDirectory(prefix="asof-", dir=settings.temp_directory) as spill:
+        options: dict[str, str | bool | int | float | list[str]] = {
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "temp_directory": spill,
+        }
+        if settings.memory_limit:
+            options["memory_limit"] = settings.memory_limit
+        if settings.threads:
+            options["threads"] = settings.threads
+        with duckdb.connect(":memory:", config=options) as con:
+            con.execute("SET TimeZone = 'UTC'")
+            yield con
+
+
+def location_of(config: RepoConfig, source: DataSource | None, subject: str) -> str:
+    """Return the path or URL of a source, relative ones below the store's root."""
+    return locate(source, config.offline_store.root, config.repo_path, subject)
+
+
+def open_data(
+    con: duckdb.DuckDBPyConnection,
+    config: RepoConfig,
+    source: DataSource | None,
+    subject: str,
+    relation: str,
+    columns: Iterable[str] | None = None,
+    time_column: str | None = None,
+    bounds: TimeRange = EVERYTHING,
+) -> SourceTable:
+    """Register a source under the name `relation`; raises what `open_source` raises."""
+    return open_source(
+        con,
+        source,
+        subject=subject,
+        relation=relation,
+        location=location_of(config, source, subject),
+        columns=columns,
+        time_column=time_column,
+        bounds=bounds,
+    )
+
+
+def open_plan(
+    con: duckdb.DuckDBPyConnection,
+    config: RepoConfig,
+    plan: ViewPlan,
+    relation: str,
+    bounds: TimeRange,
+) -> SourceTable:
+    """Register what a plan reads of its source under the name `relation`."""
+    return open_data(
+        con, config, plan.source, plan.subject, relation, plan.columns, plan.timestamp, bounds
+    )

@@ -1,0 +1,163 @@
+"""Sources and destinations on an S3-compatible object store, served on this machine."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.fs as fs
+import pytest
+from feast import FeatureStore
+from feast.data_format import DeltaFormat
+from feast.errors import SavedDatasetLocationAlreadyExists
+from feast.infra.offline_stores.file_source import SavedDatasetFileStorage
+
+from include.features.asof.errors import SourceMissing
+from tests.features.asof.views import (
+    NOON,
+    SLOT_SCHEMA,
+    at,
+    carriers,
+    daily,
+    retrieve,
+    write_daily,
+    write_parquet,
+)
+
+SLOT_ROWS = [{"hour": 7, "event_timestamp": NOON, "x": 1}]
+
+
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run SeaweedFS on free ports of this machine; give the URL of its S3 gateway."""
+    folder = tmp_path_factory.mktemp("s3")
+    key = {"accessKey": "test", "secretKey": "testtest"}
+    identity = {"name": "test", "credentials": [key], "actions": ["Admin"]}
+    (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
+    names = ["s3", "s3.iceberg", "master", "master.grpc", "volume", "volume.grpc", "filer"]
+    ports = dict(zip([*names, "filer.grpc", "s3.grpc"], free_ports(9), strict=True))
+    flags = {"dir": folder, "ip": "127.0.0.1", "ip.bind": "127.0.0.1", "volume.max": 10}
+    flags |= {"s3.config": folder / "s3.json", "master.telemetry": "false"}
+    for name, port in ports.items():
+        part, _, kind = name.partition(".")
+        flags[f"{part}.port{f'.{kind}' if kind else ''}"] = port
+    log = (folder / "weed.log").open("wb")
+    server = subprocess.Popen(
+        [
+            Path(sys.executable).with_name("weed"),
+            *("server", "-s3", "-iam=false"),
+            *(f"-{name}={value}" for name, value in flags.items()),
+        ],
+        stdout=log,
+        stderr=log,
+        cwd=folder,
+    )
+    try:
+        wait_for(ports["s3"], server)
+        yield f"http://127.0.0.1:{ports['s3']}"
+    finally:
+        server.kill()  # there is nothing to save
+        server.wait()
+        log.close()
+
+
+def free_ports(count: int) -> list[int]:
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
+    for _ in range(300):
+        assert server.poll() is None, "the object store did not start"
+        with socket.socket() as attempt:
+            if attempt.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise AssertionError("the object store did not start in 30 s")
+
+
+@pytest.fixture
+def bucket(
+    store: FeatureStore,
+    lake: Path,
+    endpoint: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[fs.S3FileSystem]:
+    """A bucket with the lake's tables in it, and a store whose root it is."""
+    write_daily(lake, [daily("AA", NOON, 0.5)])
+    write_parquet(lake / "slot.parquet", SLOT_ROWS, SLOT_SCHEMA)
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "testtest",
+        "AWS_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ALLOW_HTTP": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    files = fs.S3FileSystem(endpoint_override=endpoint, allow_bucket_creation=True)
+    files.create_dir("lake")
+    fs.copy_files(str(lake), "lake/tables", destination_filesystem=files)
+    monkeypatch.setattr(store.config.offline_store, "root", "s3://lake/tables")
+    yield files
+    files.delete_dir_contents("lake")
+
+
+def test_delta_and_parquet_are_read_by_url(store: FeatureStore, bucket: fs.S3FileSystem) -> None:
+    asked = carriers(("AA", at(1))).assign(hour=7)
+
+    assert retrieve(store, asked, ["daily:rate", "slot:x"]) == [
+        {"carrier": "AA", "event_timestamp": at(1), "hour": 7, "rate": 0.5, "x": 1}
+    ]
+
+
+def test_a_table_that_is_not_there_is_named_by_its_url(
+    store: FeatureStore, bucket: fs.S3FileSystem
+) -> None:
+    for view, key in (("weather:wind", "airport"), ("route:x", "origin")):
+        frame = pd.DataFrame({key: ["1"], "dest": ["1"], "event_timestamp": [NOON]})
+        with pytest.raises(SourceMissing, match="s3://lake/tables/"):
+            retrieve(store, frame, [view])
+
+
+@pytest.mark.parametrize("kind", [None, DeltaFormat()])
+def test_a_dataset_is_saved_by_url(
+    store: FeatureStore, bucket: fs.S3FileSystem, kind: DeltaFormat | None
+) -> None:
+    storage = SavedDatasetFileStorage("saved/one", **({"file_format": kind} if kind else {}))
+    job = store.get_historical_features(carriers(("AA", NOON)), ["daily:rate"])
+
+    job.persist(storage)
+
+    with pytest.raises(SavedDatasetLocationAlreadyExists):
+        job.persist(storage)
+    job.persist(storage, allow_overwrite=True)
+    read = store._get_provider().offline_store.pull_all_from_table_or_query(
+        store.config, storage.to_data_source(), ["carrier"], ["rate"], "event_timestamp"
+    )
+    assert (
+        read.to_arrow().to_pylist()
+        == job.to_arrow().select(["carrier", "rate", "event_timestamp"]).to_pylist()
+    )
+
+
+def test_rows_are_added_by_url(store: FeatureStore, bucket: fs.S3FileSystem) -> None:
+    new = pd.DataFrame({"hour": [7], "event_timestamp": [at(1)], "x": [2]})
+
+    store.write_to_offline_store("slot", new)
+    store.write_to_offline_store(
+        "daily", carriers(("AA", at(1))).assign(rate=0.6, data_day=NOON.date())
+    )
+
+    asked = carriers(("AA", at(1))).assign(hour=7)
+    found = retrieve(store, asked, ["daily:rate", "slot:x"])
+    assert (found[0]["rate"], found[0]["x"]) == (0.6, 2)
