@@ -2,10 +2,12 @@
 #   make demo [TODAY=YYYY-MM-DD]   the whole night on sample data, through Airflow
 #   make test                      every test, offline, a real Postgres included
 #   make up / make down            Airflow and MLflow in the background, on the same state
+#   make bench [GROUP=features]    speed and memory beside the alternatives, a quarter of an hour
+#   make bench WRITE=docs/benchmarks.md   the same, and the page of figures anew
 #   make lint / fmt / lock / docs
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test up down lint fmt lock docs
+.PHONY: help install install-dev demo test bench up down lint fmt lock docs
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -27,6 +29,9 @@ demo: $(RUNTIME)  ## run the main job on sample data; TODAY=YYYY-MM-DD pins the 
 
 test: $(DEVELOPMENT)  ## run every test, offline
 	@$(RUN) -m pytest -n 2 --dist loadfile
+
+bench: $(DEVELOPMENT)  ## measure speed and memory beside the alternatives; GROUP=features
+	@$(RUN) -m bench $(GROUP) $(if $(WRITE),--write "$(WRITE)")
 
 up: $(RUNTIME)  ## start Airflow and MLflow in the background, schedules live
 	@$(RUN) -m include.orchestration.local.up up

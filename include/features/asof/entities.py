@@ -44,9 +44,10 @@ class EntityFrame:
     timestamp: str
     keys: pa.Table
 
-    def columns(self, con: duckdb.DuckDBPyConnection) -> tuple[list[str], str]:
-        """Return the names of the columns, and which of them is the time of each row."""
-        return self.rows.column_names, self.timestamp
+    @property
+    def columns(self) -> list[str]:
+        """Names of the frame's columns."""
+        return list(self.rows.column_names)
 
     def load(self, con: duckdb.DuckDBPyConnection) -> EntityRows:
         """Register the keys in a connection."""
@@ -75,9 +76,9 @@ def prepare(frame: pd.DataFrame, plans: Sequence[ViewPlan]) -> EntityFrame:
         "row": pa.array(np.arange(len(frame))),
         "t": times.cast(MICROSECONDS, safe=False).cast(pa.int64()),
     }
-    for column in dict.fromkeys(column for plan in plans for _, column in plan.keys):
-        columns[f"key:{column}"] = _key(frame, column)
     rows = _rows(frame)
+    for column in dict.fromkeys(column for plan in plans for _, column in plan.keys):
+        columns[f"key:{column}"] = _key(rows[column])
     rows = rows.set_column(rows.column_names.index(timestamp), timestamp, times)
     return EntityFrame(rows, timestamp, pa.table(columns))
 
@@ -133,17 +134,12 @@ def _rows(frame: pd.DataFrame) -> pa.Table:
         return pa.Table.from_pandas(frame, preserve_index=False)
     except (pa.ArrowException, TypeError) as error:
         raise EntityFrameInvalid(
-            f"the entity frame has a column of mixed types that cannot be carried over: {error}"
+            f"the entity frame has a column that mixes types: {'; '.join(map(str, error.args))}"
         ) from error
 
 
-def _key(frame: pd.DataFrame, column: str) -> pa.ChunkedArray | pa.Array:
-    try:
-        values = pa.array(frame[column], from_pandas=True)
-    except (pa.ArrowException, TypeError) as error:
-        raise EntityFrameInvalid(
-            f"the entity frame's join key {column!r} mixes types: {error}"
-        ) from error
+def _key(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a join key's values plain, instants in microseconds."""
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
     if pa.types.is_timestamp(values.type):

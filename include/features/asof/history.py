@@ -15,7 +15,7 @@ from feast.repo_config import RepoConfig
 from include.features.asof.entities import KEYS, EntityFrame
 from include.features.asof.join import join
 from include.features.asof.plan import ViewPlan
-from include.features.asof.queries import EntityQuery, happened
+from include.features.asof.queries import EntityQuery, describe_query, happened
 from include.features.asof.session import connect, open_data, open_plan
 from include.features.asof.tables import TimeRange
 
@@ -49,10 +49,8 @@ class History:
                 yield rows
 
     def keys(self) -> list[str]:
-        """Return the columns of the entity rows besides their time; runs no query."""
-        with connect(self.config) as con:
-            columns, timestamp = self.entities.columns(con)
-        return [name for name in columns if name != timestamp]
+        """Return the columns of the entity rows besides their time."""
+        return [name for name in self.entities.columns if name != self.entities.timestamp]
 
     def span(self) -> tuple[datetime | None, datetime | None]:
         """Return the earliest and latest time of an entity row, None without any."""
@@ -69,7 +67,10 @@ class History:
 def asked(
     config: RepoConfig, sql: str, sources: Mapping[str, DataSource], plans: Sequence[ViewPlan]
 ) -> EntityQuery:
-    """Return the entity rows of a query, which may name the project's data sources."""
+    """Return the entity rows of a query, which may name the project's data sources.
+
+    Raises `EntityFrameInvalid` for a query that cannot be used.
+    """
 
     def relation(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
         for name in con.get_table_names(sql):
@@ -77,7 +78,8 @@ def asked(
                 open_data(con, config, sources[name], f"data source {name!r}", name)
         return con.sql(sql)
 
-    return EntityQuery(relation, plans)
+    with connect(config) as con:
+        return describe_query(con, relation, plans)
 
 
 def observed(config: RepoConfig, bounds: TimeRange, plans: Sequence[ViewPlan]) -> EntityQuery:
@@ -89,4 +91,5 @@ def observed(config: RepoConfig, bounds: TimeRange, plans: Sequence[ViewPlan]) -
         ]
         return happened(con, plans, sources, bounds)
 
-    return EntityQuery(relation, plans)
+    with connect(config) as con:
+        return describe_query(con, relation, plans)

@@ -1,8 +1,8 @@
 """The point-in-time join: for each entity row, the newest feature row it may see.
 
 Per feature view, the distinct (keys, time) pairs of the entity frame are matched by one ASOF
-join with the candidates of its source. The matches are then joined back to the entity rows,
-some thousand at a time. Times are compared as integer microseconds, keys column by column. SQL
+join with the candidates of its source. The matches are then joined back to the entity rows, a
+batch at a time. Times are compared as integer microseconds, keys column by column. SQL
 here holds only names made up in this package (`k0`, `f3`, …); declared column names come
 quoted from `tables`.
 """
@@ -39,12 +39,12 @@ def join(
     with `batch_rows` rows each; at least one comes, be it empty. Raises `EntityRowsLost` if a
     table is not exactly its entity rows, and what reading the sources raises.
     """
-    rows, first, last = con.execute(f"SELECT count(*), min(t), max(t) FROM {entities}").fetchall()[
-        0
-    ]
+    spans = con.execute(f"SELECT count(*), min(t), max(t) FROM {entities}").fetchall()
+    rows, first, last = spans[0]
     seen = TimeRange(first, last)
     sources = [opener(plan, f"source{i}", plan.visible(seen)) for i, plan in enumerate(plans)]
-    keys = _load_entities(con, entities, plans, sources)
+    with reading("the entity frame", "as given"):
+        keys = _load_entities(con, entities, plans, sources)
     for i, (plan, source) in enumerate(zip(plans, sources, strict=True)):
         with reading(plan.subject, source.location):
             _match(con, i, plan, source, plan.visible(seen), keys[i])

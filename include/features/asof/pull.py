@@ -52,7 +52,8 @@ class Pull:
             query += f" QUALIFY row_number() OVER ({self._newest(source, list(roles))}) = 1"
         with reading(source.subject, source.location):
             reader = con.sql(query).to_arrow_reader(batch_rows)
-            yield to_utc(reader.schema.empty_table())
+            first = next(iter(reader), None)
+            yield to_utc(pa.Table.from_batches([first] if first else [], reader.schema))
             for batch in reader:
                 yield to_utc(pa.Table.from_batches([batch]))
 

@@ -10,18 +10,16 @@ import duckdb
 import pyarrow as pa
 from feast.infra.offline_stores.offline_utils import DEFAULT_ENTITY_DF_EVENT_TIMESTAMP_COL
 
-from include.features.asof.entities import (
-    KEYS,
-    EntityRows,
-    check_columns,
-    timestamp_column,
-)
-from include.features.asof.errors import EntityFrameInvalid
+from include.features.asof.entities import KEYS, EntityRows, check_columns, timestamp_column
+from include.features.asof.errors import EntityFrameInvalid, SourceUnreadable
 from include.features.asof.plan import ViewPlan
 from include.features.asof.tables import SourceTable, TimeRange, line, quote
 
 FRAME = "__entity_frame"
 """Table of a query's rows in their order: `__t` (microseconds since 1970 UTC), its columns."""
+
+Relation = Callable[[duckdb.DuckDBPyConnection], duckdb.DuckDBPyRelation]
+"""Opens in a connection what a query reads, and returns the query, not yet run."""
 
 
 @dataclass(frozen=True)
@@ -29,40 +27,39 @@ class EntityQuery:
     """The rows of a DuckDB query, in the order it gives them.
 
     Attributes:
-        relation: opens what the query reads and returns the query, not yet run.
-        plans: the views to be joined, to check the query's columns against.
+        relation: the query.
+        layout: its columns.
+        timestamp: which of them is the time of each row.
+        keys: which of them are join keys.
     """
 
-    relation: Callable[[duckdb.DuckDBPyConnection], duckdb.DuckDBPyRelation]
-    plans: Sequence[ViewPlan]
+    relation: Relation
+    layout: SourceTable
+    timestamp: str
+    keys: tuple[str, ...]
 
-    def columns(self, con: duckdb.DuckDBPyConnection) -> tuple[list[str], str]:
-        """Return the names of the columns, and which of them is the time of each row.
-
-        Does not run the query. Raises `EntityFrameInvalid` if it does not parse or lacks a
-        column.
-        """
-        with _running():
-            layout, timestamp = self._layout(self.relation(con))
-        return list(layout.types), timestamp
+    @property
+    def columns(self) -> list[str]:
+        """Names of the query's columns."""
+        return list(self.layout.types)
 
     def load(self, con: duckdb.DuckDBPyConnection) -> EntityRows:
         """Run the query into a table, which spills to disk if it must."""
         with _running():
-            relation = self.relation(con)
-            layout, timestamp = self._layout(relation)
-            relation.project(f"{_instant(layout, timestamp)} AS __t, *").create(FRAME)
+            time = _instant(self.layout, self.timestamp)
+            self.relation(con).project(f"{time} AS __t, *").create(FRAME)
         # What the query read is open under names that the join may want for itself.
         views = con.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
         for (view,) in views:
             con.execute(f"DROP VIEW {quote(view)}")
-        keys = dict.fromkeys(column for plan in self.plans for _, column in plan.keys)
-        named = [f"{layout.value(key, 'join key')} AS {quote(f'key:{key}')}" for key in keys]
+        named = [
+            f"{self.layout.value(key, 'join key')} AS {quote(f'key:{key}')}" for key in self.keys
+        ]
         con.execute(
             f"CREATE TEMP VIEW {KEYS} AS "
             f"SELECT {', '.join(['rowid AS row', '__t AS t', *named])} FROM {FRAME}"
         )
-        utc = f"CAST(make_timestamp(__t) AS TIMESTAMPTZ) AS {quote(timestamp)}"
+        utc = f"CAST(make_timestamp(__t) AS TIMESTAMPTZ) AS {quote(self.timestamp)}"
 
         def rows(start: int, stop: int) -> pa.Table:
             return con.sql(
@@ -72,21 +69,28 @@ class EntityQuery:
 
         return EntityRows(rows)
 
-    def _layout(self, relation: duckdb.DuckDBPyRelation) -> tuple[SourceTable, str]:
-        """Return the query's columns as a table, and the name of its timestamp."""
-        columns = list(relation.columns)
-        types = dict(zip(columns, map(str, relation.types), strict=True))
-        if len(types) < len(columns):
-            raise EntityFrameInvalid(f"the entity query gives a column twice: {', '.join(columns)}")
-        datetimes = [name for name, kind in types.items() if kind.startswith("TIMESTAMP")]
-        timestamp = timestamp_column(columns, datetimes)
-        if not types[timestamp].startswith(("TIMESTAMP", "DATE", "VARCHAR")):
-            raise EntityFrameInvalid(
-                f"the entity query's {timestamp!r} holds {types[timestamp]} values; "
-                "it must hold timestamps"
-            )
-        check_columns(columns, self.plans)
-        return SourceTable(FRAME, "the entity query", "the entity query", types, {}), timestamp
+
+def describe_query(
+    con: duckdb.DuckDBPyConnection, relation: Relation, plans: Sequence[ViewPlan]
+) -> EntityQuery:
+    """Check a query against the plans without running it; raises `EntityFrameInvalid`."""
+    with _running():
+        found = relation(con)
+    columns = list(found.columns)
+    types = dict(zip(columns, map(str, found.types), strict=True))
+    if len(types) < len(columns):
+        raise EntityFrameInvalid(f"the entity query gives a column twice: {', '.join(columns)}")
+    datetimes = [name for name, kind in types.items() if kind.startswith("TIMESTAMP")]
+    timestamp = timestamp_column(columns, datetimes)
+    if not types[timestamp].startswith(("TIMESTAMP", "DATE", "VARCHAR")):
+        raise EntityFrameInvalid(
+            f"the entity query's {timestamp!r} holds {types[timestamp]} values; "
+            "it must hold timestamps"
+        )
+    check_columns(columns, plans)
+    keys = dict.fromkeys(column for plan in plans for _, column in plan.keys)
+    layout = SourceTable(FRAME, "the entity query", "the entity query", types, {})
+    return EntityQuery(relation, layout, timestamp, tuple(keys))
 
 
 def happened(
@@ -131,7 +135,10 @@ def _running() -> Iterator[None]:
     """Turn what DuckDB says of a query into an error that names it."""
     try:
         yield
-    except duckdb.OutOfMemoryException:
-        raise
+    except duckdb.OutOfMemoryException as error:
+        raise SourceUnreadable(
+            "the entity query needs more than the memory limit; raise offline_store.memory_limit "
+            f"or free space in its temp_directory ({line(error)})"
+        ) from error
     except duckdb.Error as error:
         raise EntityFrameInvalid(f"the entity query cannot be run: {line(error)}") from error

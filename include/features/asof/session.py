@@ -31,6 +31,7 @@ def connect(config: RepoConfig) -> Iterator[duckdb.DuckDBPyConnection]:
             options["threads"] = settings.threads
         with duckdb.connect(":memory:", config=options) as con:
             con.execute("SET TimeZone = 'UTC'")
+            con.execute("SET parquet_metadata_cache = true")  # files are opened more than once
             yield con
 
 
