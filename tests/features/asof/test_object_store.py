@@ -37,35 +37,20 @@ SLOT_ROWS = [{"hour": 7, "event_timestamp": NOON, "x": 1}]
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Run SeaweedFS on free ports of this machine; give the URL of its S3 gateway."""
-    folder = tmp_path_factory.mktemp("s3")
-    key = {"accessKey": "test", "secretKey": "testtest"}
-    identity = {"name": "test", "credentials": [key], "actions": ["Admin"]}
-    (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
-    names = ["s3", "s3.iceberg", "master", "master.grpc", "volume", "volume.grpc", "filer"]
-    ports = dict(zip([*names, "filer.grpc", "s3.grpc"], free_ports(9), strict=True))
-    flags = {"dir": folder, "ip": "127.0.0.1", "ip.bind": "127.0.0.1", "volume.max": 10}
-    flags |= {"s3.config": folder / "s3.json", "master.telemetry": "false"}
-    for name, port in ports.items():
-        part, _, kind = name.partition(".")
-        flags[f"{part}.port{f'.{kind}' if kind else ''}"] = port
-    log = (folder / "weed.log").open("wb")
-    server = subprocess.Popen(
-        [
-            Path(sys.executable).with_name("weed"),
-            *("server", "-s3", "-iam=false"),
-            *(f"-{name}={value}" for name, value in flags.items()),
-        ],
-        stdout=log,
-        stderr=log,
-        cwd=folder,
-    )
-    try:
-        wait_for(ports["s3"], server)
-        yield f"http://127.0.0.1:{ports['s3']}"
-    finally:
-        server.kill()  # there is nothing to save
-        server.wait()
-        log.close()
+    for _ in range(3):  # somebody may take a port between its choice and its use
+        folder = tmp_path_factory.mktemp("s3")
+        port, *others = free_ports(9)
+        url = f"http://127.0.0.1:{port}"
+        with (folder / "weed.log").open("wb") as log:
+            server = subprocess.Popen(command(folder, port, others), stdout=log, stderr=log)
+            try:
+                if answers(url, server):
+                    yield url
+                    return
+            finally:
+                server.kill()  # there is nothing to save
+                server.wait()
+    raise AssertionError((folder / "weed.log").read_text()[-2000:])
 
 
 def free_ports(count: int) -> list[int]:
@@ -76,14 +61,40 @@ def free_ports(count: int) -> list[int]:
         return [one.getsockname()[1] for one in sockets]
 
 
-def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
-    for _ in range(300):
-        assert server.poll() is None, "the object store did not start"
-        with socket.socket() as attempt:
-            if attempt.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    raise AssertionError("the object store did not start in 30 s")
+def command(folder: Path, port: int, others: list[int]) -> list[str]:
+    key = {"accessKey": "test", "secretKey": "testtest"}
+    identity = {"name": "test", "credentials": [key], "actions": ["Admin"]}
+    (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
+    flags = {"dir": folder, "ip": "127.0.0.1", "ip.bind": "127.0.0.1", "volume.max": 10}
+    flags |= {"s3.config": folder / "s3.json", "master.telemetry": "false", "s3.port": port}
+    parts = ["s3.port.grpc", "s3.port.iceberg"]
+    parts += [
+        f"{part}.port{kind}" for part in ("master", "volume", "filer") for kind in ("", ".grpc")
+    ]
+    flags |= dict(zip(parts, others, strict=True))
+    weed = str(Path(sys.executable).with_name("weed"))
+    return [weed, "server", "-s3", "-iam=false", *(f"-{name}={flags[name]}" for name in flags)]
+
+
+def answers(url: str, server: subprocess.Popen[bytes]) -> bool:
+    """Wait until the server takes a bucket; False if it ended or took too long."""
+    files = fs.S3FileSystem(
+        access_key="test",
+        secret_key="testtest",
+        region="us-east-1",
+        endpoint_override=url,
+        allow_bucket_creation=True,
+    )
+    for _ in range(120):
+        if server.poll() is not None:
+            return False
+        try:
+            files.create_dir("ready")
+        except OSError:
+            time.sleep(0.5)
+        else:
+            return True
+    return False
 
 
 @pytest.fixture
