@@ -1,8 +1,9 @@
 """Writing results, feature rows and logs to file sources: whole or not at all.
 
-A Parquet file is written beside its place and moved there; a file joins a folder by being
-renamed from a hidden name; a Delta table commits. A process that dies leaves hidden files
-(`.….parquet`) that no reader opens. On an object store an upload becomes visible when it ends.
+A Parquet file is written beside its place and moved there; files join a folder by being renamed
+from hidden names, one after the other; a Delta table commits. A process that dies leaves hidden
+files (`.….parquet`) that no reader opens. On an object store an upload becomes visible when it
+ends.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from feast.infra.offline_stores.file_source import FileSource
 
 from include.features.asof.errors import DestinationUnusable
 from include.features.asof.sources import filesystem, is_delta, open_folder, storage_options
-from include.features.asof.tables import reading, to_utc
+from include.features.asof.tables import reading
 
 
 def save(
@@ -55,7 +56,8 @@ def save(
         )
     if found.type != fs.FileType.NotFound and not overwrite:
         raise SavedDatasetLocationAlreadyExists(location=location)
-    _write_file(files, path, reader)
+    with reading("the saved dataset", location):
+        _write_file(files, path, reader)
 
 
 def append(rows: pa.Table, source: FileSource, location: str, subject: str) -> None:
@@ -123,21 +125,29 @@ def _write_file(files: fs.FileSystem, path: str, reader: pa.RecordBatchReader) -
 def _add_files(
     files: fs.FileSystem, folder: str, rows: pa.Table | ds.Dataset, by: list[str]
 ) -> None:
+    """Add rows to a folder, in one file for each partition; after an error none is left."""
+    name = uuid.uuid4().hex
     hidden: list[PurePosixPath] = []
-    ds.write_dataset(
-        rows,
-        folder,
-        filesystem=files,
-        format="parquet",
-        basename_template=f".{uuid.uuid4().hex}-{{i}}.parquet",
-        partitioning=by or None,
-        partitioning_flavor="hive" if by else None,
-        existing_data_behavior="overwrite_or_ignore",
-        create_dir=isinstance(files, fs.LocalFileSystem),
-        file_visitor=lambda file: hidden.append(PurePosixPath(file.path)),
-    )
-    for file in hidden:
-        files.move(str(file), str(file.with_name(file.name.removeprefix("."))))
+    try:
+        ds.write_dataset(
+            rows,
+            folder,
+            filesystem=files,
+            format="parquet",
+            basename_template=f".{name}-{{i}}.parquet",
+            partitioning=by or None,
+            partitioning_flavor="hive" if by else None,
+            existing_data_behavior="overwrite_or_ignore",
+            create_dir=isinstance(files, fs.LocalFileSystem),
+            file_visitor=lambda file: hidden.append(PurePosixPath(file.path)),
+        )
+        for file in hidden:
+            files.move(str(file), str(file.with_name(file.name.removeprefix("."))))
+    except BaseException:
+        for found in files.get_file_info(fs.FileSelector(folder, recursive=True)):
+            if name in found.base_name:
+                files.delete_file(found.path)
+        raise
 
 
 @contextmanager
@@ -161,7 +171,14 @@ def _conform(rows: pa.Table, schema: pa.Schema, subject: str, location: str) -> 
             f"missing: {', '.join(missing) or 'none'}; unknown: {', '.join(unknown) or 'none'}"
         )
     try:
-        return to_utc(rows.select(schema.names)).cast(schema)
+        rows = rows.select(schema.names)
+        aware = [
+            field.with_type(pa.timestamp(field.type.unit, "UTC"))
+            if pa.types.is_timestamp(field.type) and field.type.tz is None
+            else field
+            for field in rows.schema
+        ]
+        return rows.cast(pa.schema(aware)).cast(schema)
     except pa.ArrowException as error:
         raise DestinationUnusable(
             f"{subject}: the rows to write do not fit the types of {location}: {error}"

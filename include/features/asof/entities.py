@@ -132,6 +132,10 @@ def _times(frame: pd.DataFrame, column: str) -> pd.Series[pd.Timestamp]:
 def _rows(frame: pd.DataFrame) -> pa.Table:
     try:
         return pa.Table.from_pandas(frame, preserve_index=False)
+    except OverflowError as error:
+        raise EntityFrameInvalid(
+            f"the entity frame holds a number that is too large: {error}"
+        ) from error
     except (pa.ArrowException, TypeError) as error:
         raise EntityFrameInvalid(
             f"the entity frame has a column that mixes types: {'; '.join(map(str, error.args))}"

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from feast.errors import FeastError
 
-from include.errors import DataError, RowsLost, SchemaBreak, StorageUnavailable, UsageError
+from include.errors import (
+    ConfigurationError,
+    DataError,
+    RowsLost,
+    SchemaBreak,
+    StorageUnavailable,
+    UsageError,
+)
 
 
 class AsofError(FeastError):  # type: ignore[misc]  # Feast is published without type hints
@@ -45,3 +52,7 @@ class SourceMissing(AsofError, DataError):
 
 class SourceUnreadable(AsofError, StorageUnavailable):
     """A source exists but reading it failed."""
+
+
+class StoreMisconfigured(AsofError, ConfigurationError):
+    """A setting of the store in `feature_store.yaml` cannot be used."""

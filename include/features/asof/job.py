@@ -8,9 +8,13 @@ from functools import cached_property
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from feast.infra.offline_stores.offline_store import RetrievalJob, RetrievalMetadata
 from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.saved_dataset import SavedDatasetStorage, ValidationReference
+from feast.types import from_feast_to_pyarrow_type
+
+from include.features.asof.errors import RetrievalUnsupported
 
 BATCH_ROWS = 1 << 18
 """Rows joined at a time: few enough for a gigabyte, enough to spread what each round costs."""
@@ -77,7 +81,7 @@ class AsofRetrievalJob(RetrievalJob):  # type: ignore[misc]  # Feast is untyped
         if rows < 1:
             raise ValueError(f"a batch has at least one row, not {rows}")
         for table in self._evaluate(rows):
-            whole = self._with(table).to_arrow().combine_chunks()
+            whole = self._declared(self._with(table).to_arrow()).combine_chunks()
             yield from whole.to_batches() or [pa.RecordBatch.from_pylist([], whole.schema)]
 
     def to_df(
@@ -132,3 +136,27 @@ class AsofRetrievalJob(RetrievalJob):  # type: ignore[misc]  # Feast is untyped
             self._on_demand_feature_views,
             self._metadata,
         )
+
+    def _declared(self, table: pa.Table) -> pa.Table:
+        """Return a batch with on-demand features in their declared types.
+
+        pandas makes integers beside a null floats, in one batch and not in the next. Raises
+        `RetrievalUnsupported` for a view that gives another type than it declares.
+        """
+        for view in self._on_demand_feature_views:
+            prefix = f"{view.projection.name_to_use()}__" if self._full_feature_names else ""
+            for field in view.features:
+                place = table.schema.get_field_index(prefix + field.name)
+                if place < 0:
+                    continue
+                kind, values = from_feast_to_pyarrow_type(field.dtype), table.column(place)
+                if pa.types.is_integer(kind) and pa.types.is_floating(values.type):
+                    values = pc.if_else(pc.is_finite(values), values, None)
+                try:
+                    table = table.set_column(place, prefix + field.name, values.cast(kind))
+                except pa.ArrowException as error:
+                    raise RetrievalUnsupported(
+                        f"on-demand view {view.name!r} declares {field.name!r} as {kind} and "
+                        f"gives {values.type}: {error}; correct its schema"
+                    ) from error
+        return table

@@ -41,7 +41,7 @@ def entity_key(plan: ViewPlan, source: SourceTable, key: str, column: str, entit
         )
     # pandas turns integers beside a null into floats: 7.0 is the key 7, 7.5 is no key.
     cast = f"TRY_CAST({quoted} AS {source_type})"
-    return f"CASE WHEN {cast} = {quoted} THEN {cast} END"
+    return f"CASE WHEN TRY_CAST({cast} AS {entity_type}) = {quoted} THEN {cast} END"
 
 
 def _kind(duckdb_type: str) -> str:

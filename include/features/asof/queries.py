@@ -80,6 +80,11 @@ def describe_query(
     types = dict(zip(columns, map(str, found.types), strict=True))
     if len(types) < len(columns):
         raise EntityFrameInvalid(f"the entity query gives a column twice: {', '.join(columns)}")
+    taken = [name for name in columns if name.lower() in ("rowid", "__t")]
+    if taken:
+        raise EntityFrameInvalid(
+            f"the entity query has a column {taken[0]!r}, a name the store uses itself; rename it"
+        )
     datetimes = [name for name, kind in types.items() if kind.startswith("TIMESTAMP")]
     timestamp = timestamp_column(columns, datetimes)
     if not types[timestamp].startswith(("TIMESTAMP", "DATE", "VARCHAR")):

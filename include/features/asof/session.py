@@ -4,35 +4,46 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import duckdb
 from feast.data_source import DataSource
 from feast.repo_config import RepoConfig
 
+from include.features.asof.errors import StoreMisconfigured
 from include.features.asof.plan import ViewPlan
 from include.features.asof.sources import locate, open_source
-from include.features.asof.tables import EVERYTHING, SourceTable, TimeRange
+from include.features.asof.tables import EVERYTHING, SourceTable, TimeRange, line
 
 
 @contextmanager
 def connect(config: RepoConfig) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open an in-memory DuckDB with the store's limits, that downloads nothing."""
+    """Open an in-memory DuckDB with the store's limits, that downloads nothing.
+
+    Raises `StoreMisconfigured` for a setting that cannot be used.
+    """
     settings = config.offline_store  # an AsofOfflineStoreConfig
-    with tempfile.TemporaryDirectory(prefix="asof-", dir=settings.temp_directory) as spill:
-        options: dict[str, str | bool | int | float | list[str]] = {
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-            "temp_directory": spill,
-        }
-        if settings.memory_limit:
-            options["memory_limit"] = settings.memory_limit
-        if settings.threads:
-            options["threads"] = settings.threads
-        with duckdb.connect(":memory:", config=options) as con:
+    options: dict[str, str | bool | int | float | list[str]] = {
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+    }
+    if settings.memory_limit:
+        options["memory_limit"] = settings.memory_limit
+    if settings.threads:
+        options["threads"] = settings.threads
+    with ExitStack() as stack:
+        try:
+            folder = tempfile.TemporaryDirectory(prefix="asof-", dir=settings.temp_directory)
+            options["temp_directory"] = stack.enter_context(folder)
+            con = stack.enter_context(duckdb.connect(":memory:", config=options))
             con.execute("SET TimeZone = 'UTC'")
             con.execute("SET parquet_metadata_cache = true")  # files are opened more than once
-            yield con
+        except (OSError, duckdb.Error) as error:
+            raise StoreMisconfigured(
+                f"the offline store cannot be opened ({line(error)}); correct memory_limit, "
+                "threads or temp_directory of offline_store in feature_store.yaml"
+            ) from error
+        yield con
 
 
 def location_of(config: RepoConfig, source: DataSource | None, subject: str) -> str:
@@ -71,6 +82,7 @@ def open_plan(
     bounds: TimeRange,
 ) -> SourceTable:
     """Register what a plan reads of its source under the name `relation`."""
+    columns = [*plan.columns, *plan.view_features]
     return open_data(
-        con, config, plan.source, plan.subject, relation, plan.columns, plan.timestamp, bounds
+        con, config, plan.source, plan.subject, relation, columns, plan.timestamp, bounds
     )

@@ -112,7 +112,9 @@ def _open_delta(
     if not files:
         con.register(relation, empty)
         return {}
-    con.read_parquet(files, hive_partitioning=False, union_by_name=True).create_view(relation)
+    con.read_parquet(
+        [glob.escape(file) for file in files], hive_partitioning=False, union_by_name=True
+    ).create_view(relation)
     con.register("__logical", empty)
     logical = describe(con, "__logical")
     con.unregister("__logical")
@@ -162,7 +164,11 @@ def _open_parquet(
     folder = Path(location)
     if folder.is_dir():
         found = [file.relative_to(folder) for file in folder.rglob("*.parquet")]
-        inside = sorted(file for file in found if not file.name.startswith(tuple(NOT_DATA)))
+        inside = sorted(
+            file
+            for file in found
+            if not any(part.startswith(tuple(NOT_DATA)) for part in file.parts)
+        )
         if not inside:
             raise FileNotFoundError(f"the folder holds no .parquet file: {folder}")
         if any("=" in part for file in inside for part in file.parts[:-1]):
@@ -175,7 +181,9 @@ def _open_parquet(
         paths = sorted(glob.glob(location, recursive=True))
         if not paths:
             raise FileNotFoundError(f"no such file or folder: {folder}")
-    con.read_parquet(paths, hive_partitioning=False, union_by_name=True).create_view(relation)
+    con.read_parquet(
+        [glob.escape(path) for path in paths], hive_partitioning=False, union_by_name=True
+    ).create_view(relation)
 
 
 def open_folder(files: fs.FileSystem, path: str) -> ds.Dataset:

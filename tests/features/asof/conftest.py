@@ -27,6 +27,7 @@ from tests.features.asof.views import (
     SLOT,
     WEATHER,
     doubled,
+    following,
 )
 
 
@@ -54,7 +55,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FeatureStore]:
     feast = FeatureStore(config=config)
     (root / "lake").mkdir()
     feast.apply([ORIGIN, DEST, CARRIER, AIRPORT, HOUR])
-    feast.apply([ROUTE, SLOT, DAILY, WEATHER, MAPPED, GLOBAL, MISTYPED, doubled, BOTH_ENDS])
+    feast.apply(
+        [ROUTE, SLOT, DAILY, WEATHER, MAPPED, GLOBAL, MISTYPED, doubled, following, BOTH_ENDS]
+    )
     yield feast
 
 

@@ -148,6 +148,20 @@ def test_rows_are_added_to_a_parquet_file_and_to_a_folder(store: FeatureStore, l
         assert not list(lake.rglob(".*.parquet"))
 
 
+def test_a_failed_write_into_a_folder_leaves_nothing(store: FeatureStore, lake: Path) -> None:
+    times = pa.array([NOON], INSTANT)
+    first = pa.table({"carrier": ["AA"], "event_timestamp": times, "rate": [0.5]})
+    path = lake / "mistyped.parquet"
+    pq.write_to_dataset(first, path, partition_cols=["carrier"])
+    before = sorted(path.rglob("*.parquet"))
+    new = carriers(("AA", at(1)), ("Z" * 300, at(1))).assign(rate=0.6)
+
+    with pytest.raises(SourceUnreadable, match=r"cannot be read .*ZZZZ"):
+        store.write_to_offline_store("mistyped", new)
+
+    assert sorted(path.rglob("*.parquet")) == before
+
+
 def test_rows_come_in_the_names_of_the_view_too(store: FeatureStore, lake: Path) -> None:
     table = pa.table(
         {

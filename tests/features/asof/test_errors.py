@@ -24,6 +24,7 @@ from include.features.asof.errors import (
     SourceColumnInvalid,
     SourceMissing,
     SourceUnreadable,
+    StoreMisconfigured,
 )
 from tests.features.asof.views import (
     INSTANT,
@@ -51,6 +52,7 @@ def retrieve_error(store: FeatureStore, frame: pd.DataFrame) -> type[Exception] 
         (carriers(("AA", "yesterday")), "'event_timestamp' holds a value that is no timestamp"),
         (carriers(("AA", 20130310)), "'event_timestamp' holds integer values"),
         (carriers(("AA", NOON)).assign(rate=1.0), "'daily': .* already has .* features: rate"),
+        (carriers(("AA", NOON)).assign(big=2**70), "a number that is too large"),
         (carriers(("AA", NOON), (1, NOON)), "a column that mixes types: .*carrier"),
     ],
 )
@@ -110,6 +112,7 @@ def test_mistyped_timestamps_and_keys_are_named(store: FeatureStore, lake: Path)
         ("SELECT now() AS t, 'AA' AS carrier, 'B' AS carrier", "a column twice"),
         ("SELECT carrier FROM nowhere", "cannot be run: .*nowhere"),
         ("SELEKT", "cannot be run: .*SELEKT"),
+        ("SELECT 'AA' AS carrier, now() AS t, 1 AS rowid", "a column 'rowid', a name the store"),
     ],
 )
 def test_an_unusable_entity_query_is_refused_at_once(
@@ -154,3 +157,14 @@ def test_lost_or_doubled_rows_are_never_returned(
         with pytest.raises(EntityRowsLost) as caught:
             retrieve(store, frame, ["daily:rate"])
         assert isinstance(caught.value, RowsLost)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("memory_limit", "banana"), ("temp_directory", "/nonexistent/x")]
+)
+def test_a_setting_that_cannot_be_used_is_named(
+    store: FeatureStore, lake: Path, monkeypatch: pytest.MonkeyPatch, setting: str, value: str
+) -> None:
+    monkeypatch.setattr(store.config.offline_store, setting, value)
+    with pytest.raises(StoreMisconfigured, match=r"cannot be opened .* correct memory_limit"):
+        retrieve(store, carriers(("AA", NOON)), ["daily:rate"])

@@ -280,6 +280,33 @@ def test_integer_keys_that_pandas_made_floats_still_match(store: FeatureStore, l
     assert [row["x"] for row in retrieve(store, frame, ["slot:x"])] == [7, None, None]
 
 
+def test_a_number_the_sources_type_cannot_hold_is_no_key(store: FeatureStore, lake: Path) -> None:
+    times = pa.array([NOON], INSTANT)
+    table = pa.table({"hour": [float(2**53)], "event_timestamp": times, "x": [1]})
+    pq.write_table(table, lake / "slot.parquet")
+    frame = pd.DataFrame({"hour": [2**53, 2**53 + 1], "event_timestamp": NOON})
+
+    assert [row["x"] for row in retrieve(store, frame, ["slot:x"])] == [1, None]
+
+
+def test_only_the_data_of_a_folder_is_read_and_names_are_no_patterns(
+    store: FeatureStore, lake: Path
+) -> None:
+    for name, hour in {
+        "a1": 1,
+        "a[1]": 2,
+        "_temporary/0/b": 3,
+        ".hidden/b": 4,
+        "_SUCCESS": 5,
+    }.items():
+        path = lake / "slot.parquet" / f"{name}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_parquet(path, [{"hour": hour, "event_timestamp": NOON, "x": hour}], SLOT_SCHEMA)
+    frame = pd.DataFrame({"hour": [1, 2, 3, 4, 5], "event_timestamp": NOON})
+
+    assert [row["x"] for row in retrieve(store, frame, ["slot:x"])] == [1, 2, None, None, None]
+
+
 def test_a_view_without_entities_joins_on_time_alone(store: FeatureStore, lake: Path) -> None:
     table = pa.table({"event_timestamp": pa.array([NOON, at(5)], INSTANT), "level": [1, 2]})
     pq.write_table(table, lake / "global.parquet")

@@ -20,6 +20,7 @@ from tests.features.asof.views import (
     INSTANT,
     NOON,
     ROUTE_SCHEMA,
+    SLOT_SCHEMA,
     TIED_TTL,
     at,
     carriers,
@@ -161,6 +162,18 @@ def test_batches_carry_every_column_and_on_demand_features(store: FeatureStore, 
 
     assert [batch.num_rows for batch in batches] == [3, 3, 2]
     assert pa.Table.from_batches(batches).to_pylist() == job.to_arrow().to_pylist()
+
+
+def test_batches_have_one_schema_with_nulls_in_some(store: FeatureStore, lake: Path) -> None:
+    rows = [{"hour": 1, "event_timestamp": NOON, "x": 1}]
+    write_parquet(lake / "slot.parquet", rows, SLOT_SCHEMA)
+    frame = pd.DataFrame({"hour": [1, 2], "event_timestamp": NOON})
+    job = store.get_historical_features(frame, ["slot:x", "next:following"])
+
+    batches = list(job.to_batches(1))
+
+    assert batches[0].schema == batches[1].schema
+    assert [batch["following"].to_pylist() for batch in batches] == [[2], [None]]
 
 
 def test_a_stream_closed_early_leaves_nothing_behind(

@@ -102,6 +102,13 @@ def doubled(inputs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"rate_twice": inputs["rate"] * 2})
 
 
+@on_demand_feature_view(
+    sources=[SLOT], schema=[Field(name="following", dtype=Int64)], mode="pandas", name="next"
+)
+def following(inputs: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame({"following": inputs["x"] + 1})
+
+
 def write_parquet(path: Path, rows: Sequence[dict[str, Any]], schema: pa.Schema) -> None:
     pq.write_table(pa.Table.from_pylist(list(rows), schema), path)
 
