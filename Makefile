@@ -80,6 +80,6 @@ $(RUNTIME): requirements.txt | $(VENV)/.created
 	@touch $@
 
 $(DEVELOPMENT): requirements-dev.txt $(RUNTIME)
-	@test -e $@ || echo "Installing the development tools: about 180 MB more."
+	@test -e $@ || echo "Installing the development tools: some more."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt --requirement requirements-dev.txt
 	@touch $@
