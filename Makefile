@@ -2,8 +2,8 @@
 #   make demo [TODAY=YYYY-MM-DD]   the whole night on sample data, through Airflow
 #   make test                      every test, offline, a real Postgres included
 #   make up / make down            Airflow and MLflow in the background, on the same state
-#   make bench [GROUP=features]    speed and memory beside the alternatives, a quarter of an hour
-#   make bench WRITE=docs/benchmarks.md   the same, and the page of figures anew
+#   make bench [GROUP=training]    speed and memory beside the alternatives; groups: features, training
+#   make bench [GROUP=training] WRITE=docs/benchmarks.md   the same, and those figures on the page anew
 #   make lint / fmt / lock / docs
 
 .DEFAULT_GOAL := help
@@ -30,7 +30,7 @@ demo: $(RUNTIME)  ## run the main job on sample data; TODAY=YYYY-MM-DD pins the 
 test: $(DEVELOPMENT)  ## run every test, offline
 	@$(RUN) -m pytest -n 2 --dist loadfile
 
-bench: $(DEVELOPMENT)  ## measure speed and memory beside the alternatives; GROUP=features
+bench: $(DEVELOPMENT)  ## measure speed and memory beside the alternatives; GROUP=features or training
 	@$(RUN) -m bench $(GROUP) $(if $(WRITE),--write "$(WRITE)")
 
 up: $(RUNTIME)  ## start Airflow and MLflow in the background, schedules live

@@ -15,9 +15,13 @@ from bench.child import ChildFailed
 from bench.features import benchmark as features
 from bench.progress import Progress
 from bench.report import Report
+from bench.training import benchmark as training
 from include.settings import Settings
 
-GROUPS: dict[str, Callable[[Path, Progress], Report]] = {"features": features.run}
+GROUPS: dict[str, Callable[[Path, Progress], Report]] = {
+    "features": features.run,
+    "training": training.run,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,7 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"\n{report.as_text(found)}\n\nkept in {kept}")
         reports.append((found, facts))
     if page:
-        page.write_text(report.as_markdown(reports), encoding="utf-8")
+        # What was not measured now stays as it is.
+        before = page.read_text(encoding="utf-8") if page.exists() else ""
+        page.write_text(report.as_markdown(reports, before), encoding="utf-8")
         print(f"written to {page}")
     return 1 if any(found.faults for found, _ in reports) else 0
 
@@ -55,13 +61,16 @@ def _parse(argv: Sequence[str] | None) -> tuple[list[str], Path | None]:
     known = ", ".join(GROUPS)
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"one of {known}; default: all")
-    parser.add_argument("--write", type=Path, metavar="PAGE", help="write the figures as Markdown")
+    parser.add_argument(
+        "--write",
+        type=Path,
+        metavar="PAGE",
+        help="write the figures into this page",
+    )
     given = parser.parse_args(argv)
     unknown = [group for group in given.groups if group not in GROUPS]
     if unknown:
         parser.error(f"there is no group {', '.join(unknown)}; groups are {known}")
-    if given.write and set(given.groups or GROUPS) != set(GROUPS):
-        parser.error("--write makes the page of all groups; leave GROUP out")
     if given.write and not given.write.resolve().parent.is_dir():
         parser.error(f"there is no folder {given.write.parent} to write {given.write.name} into")
     return list(dict.fromkeys(given.groups)) or list(GROUPS), given.write

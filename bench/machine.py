@@ -12,7 +12,9 @@ import psutil
 
 from include.settings import REPOSITORY
 
-GIB = 2**30
+GB, GIB = 10**9, 2**30
+
+CODE_CHANGED = "the project's code changed meanwhile, so the figures do not belong together"
 
 
 def facts(packages: Sequence[str]) -> dict[str, str]:

@@ -6,6 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+HEAD = "# Benchmarks\n\n<!-- made by `python -m bench --write docs/benchmarks.md` -->\n"
+SECTION = "\n## "
+"""What begins a group on the page; tables have their own, deeper headings."""
+
 VERDICTS = {True: "met", False: "NOT met", None: "not measured"}
 
 
@@ -64,17 +68,29 @@ def as_text(report: Report) -> str:
     return "\n\n".join(blocks)
 
 
-def as_markdown(reports: Sequence[tuple[Report, Mapping[str, str]]]) -> str:
-    """Return the page of all groups, each with what it was measured on."""
-    blocks = ["# Benchmarks", "<!-- made by `python -m bench --write docs/benchmarks.md` -->"]
+def as_markdown(reports: Sequence[tuple[Report, Mapping[str, str]]], before: str = "") -> str:
+    """Return the page of all groups, each with what it was measured on.
+
+    Args:
+        reports: groups measured now.
+        before: the page so far; its other groups stay on the page, each in its place.
+    """
+    _, *kept = before.split(SECTION)
+    sections = {text.partition("\n")[0].strip(): text.strip() for text in kept}
     for report, machine in reports:
-        on = ", ".join(f"{name} {value}" for name, value in machine.items())
-        blocks += [f"## {report.title}", report.introduction, f"Measured on: {on}."]
-        if report.budgets:
-            blocks.append(_markdown_table(_budget_table(report.budgets)))
-        blocks += [_markdown_table(table) for table in report.tables]
-        blocks += [f"**Wrong: {fault}.**" for fault in report.faults]
-    return "\n\n".join(blocks) + "\n"
+        sections[report.title] = _section(report, machine)
+    return SECTION.join([HEAD, *(f"{text}\n" for text in sections.values())])
+
+
+def _section(report: Report, machine: Mapping[str, str]) -> str:
+    """Return a group's part of the page; its first line is the title."""
+    on = ", ".join(f"{name} {value}" for name, value in machine.items())
+    blocks = [report.title, report.introduction, f"Measured on: {on}."]
+    if report.budgets:
+        blocks.append(_markdown_table(_budget_table(report.budgets)))
+    blocks += [_markdown_table(table) for table in report.tables]
+    blocks += [f"**Wrong: {fault}.**" for fault in report.faults]
+    return "\n\n".join(blocks)
 
 
 def as_json(report: Report, machine: Mapping[str, str], at: str, revision: str) -> dict[str, Any]:

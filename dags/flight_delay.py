@@ -1,14 +1,16 @@
 """### flight_delay in Airflow: which of tomorrow's flights will arrive 15 or more minutes late?
 
 **`flight_delay_nightly`** starts when the features of a day are announced by
-`nyc_flights_nightly`, with the same partition key. It scores every flight planned for the
-day after with the champion, writes the scores to `flight_delay_scores`, and judges drift.
-Days that were missed in the last five weeks are scored first.
+`nyc_flights_nightly`, with the same partition key. It scores every flight planned for the day
+after with the champion, after days missed in the last five weeks, and judges drift. A drifted
+night starts a training, run `retrain__<day>`, unless one started in the last seven days.
 
-**`flight_delay_train`** runs on Monday morning, and by hand with a form: it trains on mature
-labels only, compares with the champion on the same flights, and promotes on evidence.
+**`flight_delay_train`** runs on Monday morning, and by hand: it trains on mature labels only and
+promotes on evidence against the champion on the same flights. Where an approval is declared, a
+person answers in the task `approve` (Required Actions); no answer in time leaves the champion.
 
-**`flight_delay_backfill`** lands what is missing of a window of days, then scores and judges it.
+**`flight_delay_backfill`** lands what is missing of a window, then scores and judges it.
+**`flight_delay_rollback`** puts a former champion into service again.
 
 *By hand*: Trigger → Advanced options → Partition key: YYYY-MM-DD. Or by REST:
 
@@ -21,16 +23,19 @@ labels only, compares with the champion on the same flights, and promotes on evi
     POST /api/v2/dags/flight_delay_backfill/dagRuns
     {"logical_date": null, "conf": {"first_day": "2013-09-01", "last_day": "2013-09-30"}}
 
-*Dangers*: a backfill scores its days again with today's champion, also those already
-published; what was said before stays in `flight_delay_scores_revisions`. Without a champion
-nothing can be scored: train first. Pausing the nightly DAG loses the announcements made
-meanwhile; its next night heals those days.
+    POST /api/v2/dags/flight_delay_rollback/dagRuns
+    {"logical_date": null, "conf": {"version": "1", "reason": "version 3 cries wolf"}}
 
-*When it fails*: the log's last line says why. `./nightshift status flight_delay` shows the
-champion and the days done.
+*Dangers*: a backfill scores published days again, with the model its policy names; what was said
+before stays in `flight_delay_scores_revisions`. Without a champion nothing can be scored: train
+first. Pausing the nightly DAG loses its announcements; its next night heals those days.
+
+*When it fails*: the log's last line says why. `./nightshift status flight_delay` shows champion
+and days, `./nightshift models flight_delay` every decision; an approval that failed is carried
+out by `./nightshift approve` or `reject`.
 """
 
 from include.orchestration.dags import use_case_dags
 from include.use_cases.flight_delay.declaration import USE_CASE
 
-nightly, train, backfill = use_case_dags(USE_CASE, __doc__)
+nightly, train, backfill, rollback = use_case_dags(USE_CASE, __doc__)

@@ -5,20 +5,30 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.logging import RichHandler
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from include import catalog
+from include import catalog, cli_models
+from include.cli_console import (
+    DatasetName,
+    FirstDay,
+    LastDay,
+    Pinned,
+    Policy,
+    UseCaseName,
+    err,
+    model_policy,
+    open_workspace,
+    out,
+    run_stages,
+)
 from include.errors import NightshiftError, SourceNotReady, UsageError
-from include.settings import TELEMETRY_OFF, Settings
-from include.window import Window, parse_day
+from include.settings import TELEMETRY_OFF
+from include.window import Window
 
 if TYPE_CHECKING:
     from include.declare import Dataset
@@ -35,14 +45,7 @@ app = typer.Typer(
 )
 quarantine_app = typer.Typer(help="Rows held back by validation.", no_args_is_help=True)
 app.add_typer(quarantine_app, name="quarantine")
-
-out = Console()
-err = Console(stderr=True)
-
-DatasetName = Annotated[str, typer.Argument(metavar="DATASET", help="Name of a dataset.")]
-UseCaseName = Annotated[str, typer.Argument(metavar="USE_CASE", help="Name of a use case.")]
-FirstDay = Annotated[str, typer.Option("--from", metavar="DAY", help="First data day, YYYY-MM-DD.")]
-LastDay = Annotated[str, typer.Option("--to", metavar="DAY", help="Last data day, included.")]
+app.add_typer(cli_models.app)
 
 
 @app.command()
@@ -53,7 +56,7 @@ def init() -> None:
     from include.warehouse.migrate import upgrade
     from include.warehouse.use_cases import apply
 
-    with _workspace() as workspace:
+    with open_workspace() as workspace:
         settings = workspace.settings
         settings.home.mkdir(parents=True, exist_ok=True)
         upgrade(workspace.warehouse)
@@ -73,7 +76,7 @@ def ingest(dataset: DatasetName, first: FirstDay, last: LastDay) -> None:
     from include.ingestion.landing import ingest as stage
 
     declared = catalog.dataset(dataset)
-    _run_stage(lambda workspace: stage(workspace, declared, Window.parse(first, last)))
+    run_stages(lambda workspace: stage(workspace, declared, Window.parse(first, last)))
 
 
 @app.command()
@@ -82,7 +85,7 @@ def features(dataset: DatasetName, first: FirstDay, last: LastDay) -> None:
     from include.features.build import build_features as stage
 
     declared = catalog.dataset(dataset)
-    _run_stage(lambda workspace: stage(workspace, declared, Window.parse(first, last)))
+    run_stages(lambda workspace: stage(workspace, declared, Window.parse(first, last)))
 
 
 @app.command()
@@ -91,16 +94,23 @@ def materialise(dataset: DatasetName) -> None:
     from include.features.online import materialise as stage
 
     declared = catalog.dataset(dataset)
-    _run_stage(lambda workspace: stage(workspace, declared))
+    run_stages(lambda workspace: stage(workspace, declared))
 
 
 @app.command()
-def score(use_case: UseCaseName, first: FirstDay, last: LastDay) -> None:
-    """Score what is planned on days, with the champion."""
+def score(
+    use_case: UseCaseName,
+    first: FirstDay,
+    last: LastDay,
+    policy: Policy = None,
+    pinned: Pinned = None,
+) -> None:
+    """Score what is planned on days, with the champion or as a policy says."""
     from include.scoring.score import score as stage
 
-    declared = catalog.use_case(use_case)
-    _run_stage(lambda workspace: stage(workspace, declared, Window.parse(first, last)))
+    declared, window = catalog.use_case(use_case), Window.parse(first, last)
+    chosen = model_policy(policy)
+    run_stages(lambda workspace: stage(workspace, declared, window, policy=chosen, pinned=pinned))
 
 
 @app.command()
@@ -109,24 +119,7 @@ def monitor(use_case: UseCaseName, first: FirstDay, last: LastDay) -> None:
     from include.monitoring.monitor import monitor as stage
 
     declared = catalog.use_case(use_case)
-    _run_stage(lambda workspace: stage(workspace, declared, Window.parse(first, last)))
-
-
-@app.command()
-def train(
-    use_case: UseCaseName,
-    as_of: Annotated[str, typer.Option("--as-of", metavar="DAY", help="Newest day it may know.")],
-    promote: Annotated[
-        bool, typer.Option("--promote", help="Put it into service if the gate agrees.")
-    ] = False,
-) -> None:
-    """Train a model on what was known as of a day, and register it."""
-    from include.training.train import train as stage
-
-    declared, day = catalog.use_case(use_case), parse_day(as_of)
-    with _workspace() as workspace, _working(f"training {use_case} as of {day}"):
-        result = stage(workspace, declared, day, promote=promote, actor=_actor())
-    out.print(result.summary(), highlight=False)
+    run_stages(lambda workspace: stage(workspace, declared, Window.parse(first, last)))
 
 
 @app.command()
@@ -134,26 +127,33 @@ def backfill(
     name: Annotated[str, typer.Argument(help="Name of a dataset or use case.")],
     first: FirstDay,
     last: LastDay,
+    policy: Policy = None,
+    pinned: Pinned = None,
 ) -> None:
     """Do everything that is due in a window: land and build, for a use case also score."""
     from include.features.build import build_features
     from include.ingestion.landing import ingest as land
     from include.monitoring.monitor import monitor as watch
+    from include.scoring import assignment
     from include.scoring.score import score as predict
 
-    window = Window.parse(first, last)
+    window, chosen = Window.parse(first, last), model_policy(policy)
     use_case = catalog.use_case(name) if name in catalog.use_case_names() else None
     dataset = use_case.dataset if use_case else _dataset_or_use_case(name)
+    if use_case is not None:
+        assignment.choose(use_case, False, chosen, pinned)
+    elif policy or pinned:
+        raise UsageError(f"{name} is a dataset: no model scores it, so leave out the policy")
     stages: list[Callable[[Workspace], StageResult]] = [
         lambda workspace: land(workspace, dataset, window),
         lambda workspace: build_features(workspace, dataset, window),
     ]
     if use_case is not None:
         stages += [
-            lambda workspace: predict(workspace, use_case, window),
+            lambda workspace: predict(workspace, use_case, window, policy=chosen, pinned=pinned),
             lambda workspace: watch(workspace, use_case, window),
         ]
-    _run_stage(*stages)
+    run_stages(*stages)
 
 
 @app.command()
@@ -165,7 +165,7 @@ def status(
 
     if name is not None and name not in catalog.use_case_names():
         _dataset_or_use_case(name)
-    with _workspace() as workspace:
+    with open_workspace() as workspace:
         table = Table("stage", "subject", "done", "newest done", "stopped", "absent", "last run")
         for row in stages(workspace.warehouse, name):
             table.add_row(*row)
@@ -183,7 +183,7 @@ def quarantine_list(
 
     if dataset is not None:
         catalog.dataset(dataset)
-    with _workspace() as workspace:
+    with open_workspace() as workspace:
         rows = quarantine.held(workspace.warehouse, dataset)
     table = Table("data day", "dataset", "table", "key", "rule", "row hash")
     for row in rows:
@@ -220,50 +220,8 @@ def _fail(error: NightshiftError, code: int) -> None:
     sys.exit(code)
 
 
-@contextmanager
-def _workspace() -> Iterator[Workspace]:
-    from include.workspace import open_workspace
-
-    with open_workspace(Settings.from_env(os.environ)) as workspace:
-        yield workspace
-
-
-@contextmanager
-def _working(on: str) -> Iterator[None]:
-    """Show on a terminal that something is being done, and for how long."""
-    elapsed = Progress(SpinnerColumn(), TextColumn(on), TimeElapsedColumn(), console=err)
-    with elapsed if err.is_terminal else nullcontext():
-        if err.is_terminal:
-            elapsed.add_task(on)
-        yield
-
-
-def _run_stage(*stages: Callable[[Workspace], StageResult]) -> None:
-    """Run stages one after the other, print what each did; raise the first failure last."""
-    failures: list[NightshiftError] = []
-    with _workspace() as workspace:
-        for place, stage in enumerate(stages, 1):
-            try:
-                with _working(f"step {place} of {len(stages)}"):
-                    result = stage(workspace)
-            except UsageError:
-                raise
-            except NightshiftError as error:
-                failures.append(error)
-            else:
-                out.print(result.summary(), highlight=False, soft_wrap=True)
-    if failures:
-        for failure in failures[1:]:
-            err.print(f"also: {failure}", markup=False, highlight=False, soft_wrap=True)
-        raise failures[0]
-
-
 def _dataset_or_use_case(name: str) -> Dataset:
     known = [*catalog.dataset_names(), *catalog.use_case_names()]
     if name not in catalog.dataset_names():
         raise UsageError(f"there is nothing called {name!r}; there is: {', '.join(known)}")
     return catalog.dataset(name)
-
-
-def _actor() -> str:
-    return os.environ.get("USER") or "command line"

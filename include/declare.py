@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
+from include.declare_model import Costs, Gate, Monitoring, Retraining, Scoring, Training
+
 ColumnType = Literal["string", "int64", "float64", "bool", "timestamp"]
 """Logical column types. `timestamp` is stored as `timestamp[us, UTC]`."""
 
@@ -190,81 +192,6 @@ class Label:
 
 
 @dataclass(frozen=True)
-class Training:
-    """How the model is fitted.
-
-    Attributes:
-        schedule_features: columns of the entity frame the model uses.
-        categorical: those of all features that are categories.
-        history_days: how many target dates the labelled frame covers.
-        validation_days: newest target dates before the test span: early stopping, threshold.
-        test_days: newest target dates: out-of-time evaluation.
-        parameters: XGBoost parameters.
-        rounds: most boosting rounds.
-        early_stopping_rounds: rounds without improvement before boosting ends.
-        seed: of everything random.
-        min_rows: fewest labelled rows worth training on.
-    """
-
-    schedule_features: tuple[str, ...]
-    categorical: tuple[str, ...]
-    parameters: Mapping[str, Any]
-    history_days: int = 273
-    validation_days: int = 28
-    test_days: int = 28
-    rounds: int = 400
-    early_stopping_rounds: int = 30
-    seed: int = 20130101
-    min_rows: int = 1000
-
-
-@dataclass(frozen=True)
-class Gate:
-    """What a challenger must show to be promoted.
-
-    Attributes:
-        metric: primary metric, higher is better.
-        least: smallest value of it that is promoted at all.
-        leak_above: value of it that no honest model reaches; above it promotion is refused.
-    """
-
-    metric: str
-    least: float
-    leak_above: float
-
-
-@dataclass(frozen=True)
-class Scoring:
-    """How scores are written.
-
-    Attributes:
-        exact_reasons: rows per target date, highest predictions first, whose reasons are
-            exact TreeSHAP; the rest get the fast approximation.
-        restate_days: published data days that are scored again when their inputs change.
-    """
-
-    exact_reasons: int = 100
-    restate_days: int = 0
-
-
-@dataclass(frozen=True)
-class Monitoring:
-    """How drift is judged.
-
-    Attributes:
-        reference_rows: size of the seeded sample saved with each model version.
-        false_alarm_rate: share of undrifted days on which a column may exceed its threshold.
-        drifted_share: share of feature columns over their thresholds that makes a drifted night.
-        ignore: columns that move by construction, such as the day of the week.
-    """
-
-    reference_rows: int = 20_000
-    false_alarm_rate: float = 0.02
-    drifted_share: float = 0.5
-    ignore: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class UseCase:
     """One prediction problem on a dataset.
 
@@ -274,6 +201,7 @@ class UseCase:
         horizons: days from the data day to the target dates scored.
         feature_service: the Feast feature service of its features.
         score_columns: entity columns repeated on the score rows for analysts.
+        costs: what wrong decisions cost; needed for a binary task.
     """
 
     name: str
@@ -291,6 +219,8 @@ class UseCase:
     horizons: tuple[int, ...] = (1,)
     score_columns: tuple[Column, ...] = ()
     task: Literal["binary", "regression"] = "binary"
+    costs: Costs | None = None
+    retraining: Retraining = field(default_factory=Retraining)
 
     @property
     def folder(self) -> Path:

@@ -6,8 +6,9 @@ succeed on its own; every other error needs a person or a different input.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from typing import Any
 
 
 class NightshiftError(Exception):
@@ -56,6 +57,22 @@ class NoChampion(DataError):
 
 class RowsLost(DataError):
     """A reconciliation failed: rows in do not equal rows accounted for."""
+
+
+class LeakFound(DataError):
+    """Features know what they are to predict, so that a model of them would be worthless.
+
+    Attributes:
+        features: their names, each once.
+        evidence: one plain mapping per leak: its `kind`, `features` and the numbers.
+    """
+
+    def __init__(
+        self, message: str, features: Sequence[str], evidence: Sequence[Mapping[str, Any]]
+    ) -> None:
+        super().__init__(message)
+        self.features = tuple(features)
+        self.evidence = tuple(dict(it) for it in evidence)
 
 
 class SourceNotReady(NightshiftError):

@@ -15,7 +15,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from include.declare import Monitoring, Scoring, UseCase
+from include.declare import UseCase
+from include.declare_model import Guardrails, Monitoring, Scoring, Slice
 from include.features import retrieval
 from include.training import candidate, ledger
 from include.training.candidate import Candidate
@@ -40,10 +41,18 @@ CASE: UseCase = replace(
         rounds=40,
         early_stopping_rounds=10,
         min_rows=500,
+        tuning=None,
+        refit=False,
     ),
     scoring=Scoring(exact_reasons=20, restate_days=2),
     monitoring=Monitoring(reference_rows=2000, ignore=("day_of_week",)),
-    gate=replace(USE_CASE.gate, least=0.5, leak_above=0.8),
+    gate=replace(
+        USE_CASE.gate,
+        worst=0.5,
+        too_good=0.8,
+        slices=(Slice("origin", least_rows=300),),
+        guardrails=Guardrails(least_labels=300),
+    ),
 )
 
 
@@ -112,6 +121,7 @@ def training_frame(rows: pd.DataFrame | None = None) -> TrainingFrame:
         lake_versions={"nyc_flights/flights": 3},
         rows_due=len(inside),
         missing_days=(),
+        landed=((min(inside["data_day"]), AS_OF),),
     )
 
 
@@ -130,7 +140,7 @@ def crown(
 ) -> Path:
     """Save a model below the home and put it into service; returns its folder."""
     folder = workspace.settings.home / "models" / version
-    chosen.save(folder, {})
+    chosen.save(folder)
     with workspace.warehouse.transaction() as connection:
         for entry in dict.fromkeys(("registered", event)):
             ledger.append(
@@ -141,7 +151,7 @@ def crown(
                 event=entry,
                 actor="test",
                 reason="for a test",
-                evidence={},
+                evidence=chosen.evidence,
                 artifact_uri=folder.as_uri(),
                 as_of=as_of,
                 at=datetime(2013, 4, 21, tzinfo=UTC),

@@ -25,7 +25,10 @@ NOW = datetime(2014, 6, 1, 12, tzinfo=UTC)
 """When tests happen: long after the sample data was recorded."""
 
 PLANTED = replace(DATASET, source="tests.planted:PlantedSource")
-PLANTED_USE_CASE = replace(USE_CASE, dataset=PLANTED)
+PLANTED_USE_CASE = replace(
+    USE_CASE, dataset=PLANTED, training=replace(USE_CASE.training, tuning=None)
+)
+"""Without the search for better parameters, which has tests of its own."""
 
 
 @dataclass

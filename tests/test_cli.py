@@ -44,6 +44,7 @@ def last_line(process: subprocess.CompletedProcess[str]) -> str:
             "first day 2013-01-09 is after last day 2013-01-02",
         ),
         (["features", "nyc_flights", "--from", "soon", "--to", "2013-01-02"], "YYYY-MM-DD"),
+        (["models", "nyc_flights"], "there is no use case called 'nyc_flights'"),
     ],
 )
 def test_a_wrong_request_is_one_clear_line(home: Path, arguments: list[str], words: str) -> None:

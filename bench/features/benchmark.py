@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import child, machine
-from bench.child import ChildFailed
+from bench import child, machine, turns
 from bench.features import budgets, tables
 from bench.features.cases import Case, Inputs
-from bench.features.contenders import GB, PLAN, Contender
+from bench.features.contenders import PLAN, Contender
 from bench.features.outcomes import Difference, Outcome, Outcomes, Run
+from bench.machine import GB
 from bench.progress import Progress
 from bench.report import Report
+from bench.turns import Entry
 
 STEPS = {
     "land": "landing 364 days and building their features, once",
@@ -56,7 +56,7 @@ def run(home: Path, progress: Progress) -> Report:
         if run["written"] != run["rows"]
     ]
     if machine.code() != code:
-        faults.append("the project's code changed meanwhile, so the figures do not belong together")
+        faults.append(machine.CODE_CHANGED)
     return Report(
         name="features",
         title="The point-in-time offline store",
@@ -69,20 +69,23 @@ def run(home: Path, progress: Progress) -> Report:
     )
 
 
-def prepare(home: Path, progress: Progress) -> Path:
-    """Return the data folder, made anew when the code or the sample data it is made of changed."""
+def prepare(home: Path, progress: Progress, steps: Sequence[str] = tuple(STEPS)) -> Path:
+    """Return the data folder after some of the `STEPS`; what was made before is not made again.
+
+    The folder is made anew when the code or the sample data it is made of changed.
+    """
     mark = child.run("bench.features.flights:fingerprint")
     folder = home / f"features-{mark}"
-    made = folder / "made"
-    if made.exists():
-        return folder
-    for old in home.glob("features-*"):
-        shutil.rmtree(old)
-    for step, title in STEPS.items():
-        progress.start(title)
-        child.run(f"bench.features.flights:{step}", folder=str(folder))
-        progress.end("done")
-    made.touch()
+    if not folder.exists():
+        for old in home.glob("features-*"):
+            shutil.rmtree(old)
+    for step in steps:
+        made = folder / f"{step}.made"
+        if not made.exists():
+            progress.start(STEPS[step])
+            child.run(f"bench.features.flights:{step}", folder=str(folder))
+            made.touch()
+            progress.end("done")
     return folder
 
 
@@ -90,20 +93,19 @@ def contend(
     folder: Path, case: Case, contenders: Sequence[Contender], progress: Progress
 ) -> list[Outcome]:
     """Measure the contenders of a case in turns and compare each with the first of them."""
-    entries = [_Entry(contender) for contender in contenders]
     with tempfile.TemporaryDirectory(prefix="values-", dir=folder) as scratch:
         values = Path(scratch)
-        for turn in range(max(contender.repetitions for contender in contenders)):
-            for entry in entries:
-                if entry.due(turn):
-                    progress.start(f"{case.name}, {entry.contender.title}, {turn + 1}")
-                    progress.end(_take_turn(folder, case, entry, values))
+
+        def measure(contender: Contender) -> dict[str, Any]:
+            return _measure(folder, case, contender, values)
+
+        entries = turns.take(case.name, contenders, measure, _told, progress)
         differences = _compare(folder, case, entries, values)
     return [
         Outcome(
             case,
             entry.contender,
-            tuple(entry.runs),
+            tuple(Run(**run) for run in entry.runs),
             differences.get(entry.contender.name),
             entry.missing,
             entry.broken,
@@ -112,45 +114,24 @@ def contend(
     ]
 
 
-@dataclass
-class _Entry:
-    """A contender on a case, while turns are taken."""
+def _measure(folder: Path, case: Case, contender: Contender, values: Path) -> dict[str, Any]:
+    run: dict[str, Any] = child.run(
+        "bench.features.retrieval:measure",
+        folder=str(folder),
+        case=case.name,
+        prepare=contender.prepare,
+        options=dict(contender.options),
+        values=str(values / f"{contender.name}.parquet"),
+    )
+    return run
 
-    contender: Contender
-    runs: list[Run] = field(default_factory=list)
-    missing: str | None = None
-    broken: str | None = None
 
-    def due(self, turn: int) -> bool:
-        return turn < self.contender.repetitions and not self.missing and not self.broken
-
-
-def _take_turn(folder: Path, case: Case, entry: _Entry, values: Path) -> str:
-    """Measure a contender once, note what became of it, and return that in words."""
-    contender = entry.contender
-    if machine.free_memory() < contender.needs:
-        entry.missing = f"needs {contender.needs / GB:.0f} GB of free memory"
-        return f"not measured: {entry.missing}"
-    try:
-        run = Run(
-            **child.run(
-                "bench.features.retrieval:measure",
-                folder=str(folder),
-                case=case.name,
-                prepare=contender.prepare,
-                options=dict(contender.options),
-                values=str(values / f"{contender.name}.parquet"),
-            )
-        )
-    except ChildFailed as last_word:
-        entry.broken = str(last_word)
-        return f"FAILED: {last_word}"
-    entry.runs.append(run)
-    return f"{run.seconds:.2f} s, {run.peak / GB:.2f} GB, {run.rows:,} rows"
+def _told(run: Mapping[str, Any]) -> str:
+    return f"{run['seconds']:.2f} s, {run['peak'] / GB:.2f} GB, {run['rows']:,} rows"
 
 
 def _compare(
-    folder: Path, case: Case, entries: Sequence[_Entry], values: Path
+    folder: Path, case: Case, entries: Sequence[Entry[Contender]], values: Path
 ) -> dict[str, Difference]:
     """Compare the last result of each contender with that of the first which has one."""
     reference = next((entry.contender.name for entry in entries if entry.runs), None)

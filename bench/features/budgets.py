@@ -5,8 +5,9 @@ from __future__ import annotations
 from bench.features import cases
 from bench.features import contenders as who
 from bench.features.cases import COLUMNS, Case
-from bench.features.contenders import GB, Contender
+from bench.features.contenders import Contender
 from bench.features.outcomes import Outcomes
+from bench.machine import GB
 from bench.report import Budget
 
 Measured = tuple[Case, Contender]

@@ -11,8 +11,7 @@ from typing import Any
 
 from bench.features import cases
 from bench.features.cases import Case
-
-GB = 10**9
+from bench.machine import GB
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from statistics import median
 from typing import Any
 
 from bench.features.cases import FEATURES, VIEWS
-from bench.features.contenders import GB, PLAN
+from bench.features.contenders import PLAN
 from bench.features.outcomes import Outcome, Outcomes
+from bench.machine import GB
 from bench.report import Table
 
 INTRODUCTION = f"""\

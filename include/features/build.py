@@ -12,7 +12,7 @@ and every row it returns is stamped with the cut-off of its day as `event_timest
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from include.declare import Dataset, FeatureView
 from include.errors import ConfigurationError, RowsLost
 from include.lake import delta, fingerprint, names
 from include.lake.delta import Lake
+from include.lake.known import known_by
 from include.lake.schema import DATA_DAY
 from include.warehouse.stages import StageResult, day_states, done_days, stage_run
 from include.window import Window
@@ -85,6 +86,49 @@ def build_features(
         return run.result.or_raise()
 
 
+def features_as_known(
+    workspace: Workspace, dataset: Dataset, views: Sequence[FeatureView], day: date
+) -> dict[str, pa.Table]:
+    """Compute the features of one landed day from rows known at its cut-off; writes nothing.
+
+    Rows with a later `known_at` are left out of every table first, and days after `day` are not
+    there, as on its night. What the offline tables hold of the day must be equal to the bit:
+    a value that is not has looked ahead.
+
+    Returns:
+        Feature view → its rows, as the offline table holds them.
+
+    Raises:
+        ConfigurationError: a SQL file does not run.
+        RowsLost: a feature view returns a key twice.
+        StorageUnavailable: a lake table cannot be read.
+    """
+    landed = workspace.lake.landed
+    if landed is None:
+        with workspace.warehouse.reading() as connection:
+            landed = frozenset(done_days(connection, "ingest", dataset.name))
+    known = known_by(workspace.lake, dataset.cutoff(day))
+    with delta.connect() as duck:
+        _prepare(duck, known, dataset, [day], sorted(landed))
+        return {view.name: _run_view(duck, dataset, view) for view in views}
+
+
+def current_days(workspace: Workspace, dataset: Dataset, days: Iterable[date]) -> list[date]:
+    """Return those of `days` whose features are of what has landed now, oldest first.
+
+    The lake must not be pinned: it is asked for the newest snapshots.
+    """
+    with workspace.warehouse.reading() as connection:
+        landed = done_days(connection, "ingest", dataset.name)
+        built = day_states(connection, STAGE, dataset.name)
+    inputs = _inputs(workspace.lake, dataset, sorted(days), landed)
+    return [
+        day
+        for day, content in inputs.items()
+        if (state := built.get(day)) and state.state == "done" and state.input_hash == content
+    ]
+
+
 def feature_tables(dataset: Dataset) -> list[str]:
     """Return the lake names of the dataset's offline feature tables."""
     return [names.features(dataset, view) for view in dataset.feature_views]
@@ -100,7 +144,7 @@ def sql_of(dataset: Dataset, name: str) -> str:
 
 
 def _inputs(
-    lake: Lake, dataset: Dataset, reached: Window, landed: Mapping[date, str | None]
+    lake: Lake, dataset: Dataset, reached: Iterable[date], landed: Mapping[date, str | None]
 ) -> dict[date, str]:
     """Return landed day → hash of all it looks back on."""
     sql = {name: sql_of(dataset, name) for name in dataset.shared_sql}

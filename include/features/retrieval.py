@@ -1,4 +1,7 @@
-"""What models are trained on and score: entity frames, features through Feast, labels."""
+"""What models are trained on and score: entity frames, features through Feast, labels.
+
+Everything is read as the workspace's lake is: at its newest, or as it was (`Lake.at`).
+"""
 
 from __future__ import annotations
 
@@ -66,7 +69,7 @@ def add_features(workspace: Workspace, use_case: UseCase, frame: pd.DataFrame) -
     Raises:
         RowsLost: the store did not return the rows that were asked for.
     """
-    store = open_store(workspace.settings)
+    store = open_store(workspace.settings, workspace.lake.pinned)
     service = store.get_feature_service(use_case.feature_service)
     job = store.get_historical_features(frame, service, full_feature_names=True)
     featured = job.to_df()
@@ -114,7 +117,7 @@ def labels(workspace: Workspace, use_case: UseCase, as_of: date) -> pd.DataFrame
 
 
 def lake_versions(workspace: Workspace, use_case: UseCase) -> dict[str, int]:
-    """Return the versions of every lake table the use case reads, by name."""
+    """Return the version at which every lake table of the use case is read, by name."""
     dataset = use_case.dataset
     landed = [names.landed(dataset, table) for table in dataset.tables]
     return workspace.lake.versions([*landed, *feature_tables(dataset)])
@@ -128,8 +131,10 @@ def _lake_views(
 ) -> None:
     """Create the dataset's tables by name, days that have landed only, and `cutoffs`."""
     dataset = use_case.dataset
-    with workspace.warehouse.reading() as connection:
-        landed = set(done_days(connection, "ingest", dataset.name))
+    landed = workspace.lake.landed
+    if landed is None:
+        with workspace.warehouse.reading() as connection:
+            landed = frozenset(done_days(connection, "ingest", dataset.name))
     chosen = sorted(landed if days is None else landed & set(days))
     cutoffs = {
         DATA_DAY: pa.array(chosen, pa.date32()),

@@ -6,7 +6,7 @@ import importlib
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from string import Template
@@ -22,8 +22,13 @@ FEATURE_REPO = REPOSITORY / "feature_repo"
 logging.getLogger("feast").setLevel(logging.ERROR)
 
 
-def open_store(settings: Settings) -> FeatureStore:
+def open_store(settings: Settings, versions: Mapping[str, int] | None = None) -> FeatureStore:
     """Return the feature store of this installation.
+
+    Args:
+        settings: where registry and lake are.
+        versions: lake table → version that offline features are read at; others, and all by
+            default, are read at their newest.
 
     Raises:
         ConfigurationError: the definitions were never applied.
@@ -31,7 +36,7 @@ def open_store(settings: Settings) -> FeatureStore:
     registry = settings.home / "feast" / "registry.db"
     if not registry.exists():
         raise ConfigurationError(f"there is no Feast registry at {registry}; run ./nightshift init")
-    return _store(settings)
+    return _store(settings, versions or {})
 
 
 def apply_definitions(settings: Settings) -> list[str]:
@@ -42,7 +47,7 @@ def apply_definitions(settings: Settings) -> list[str]:
     (settings.home / "feast").mkdir(parents=True, exist_ok=True)
     with _inside(FEATURE_REPO):
         found = parse_repo(FEATURE_REPO)
-    store = _store(settings)
+    store = _store(settings, {})
     store.apply(
         [
             *found.projects,
@@ -57,12 +62,15 @@ def apply_definitions(settings: Settings) -> list[str]:
     return sorted(view.name for view in found.feature_views)
 
 
-def _store(settings: Settings) -> FeatureStore:
+def _store(settings: Settings, versions: Mapping[str, int]) -> FeatureStore:
     text = (FEATURE_REPO / "feature_store.yaml").read_text(encoding="utf-8")
     filled = Template(text).substitute(
         NIGHTSHIFT_HOME=str(settings.home), NIGHTSHIFT_LAKE=settings.lake
     )
-    config = RepoConfig(**yaml.safe_load(filled))
+    declared = yaml.safe_load(filled)
+    if versions:
+        declared["offline_store"]["delta_versions"] = dict(versions)
+    config = RepoConfig(**declared)
     config.repo_path = FEATURE_REPO
     return FeatureStore(config=config)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import duckdb
 import pyarrow as pa
+import pyarrow.fs as fs
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import (
     CommitFailedError,
@@ -17,8 +19,12 @@ from deltalake.exceptions import (
     TableNotFoundError,
 )
 
-from include.errors import SchemaBreak, StorageUnavailable
+from include.errors import SchemaBreak, StorageUnavailable, UsageError
 from include.lake.schema import DATA_DAY
+
+WHOLE_LOG = {"delta.enableExpiredLogCleanup": "false"}
+"""Of new tables: else delta-rs drops commits older than 30 days, and their versions with them,
+whatever data files a vacuum has kept."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +41,25 @@ class Lake:
 
     A table's name is its path below the root, such as `nyc_flights/flights`. Tables that hold
     days are partitioned by `data_day` (date32).
+
+    Attributes:
+        root: the path or URL.
+        pinned: table → version that is read, and nothing can be written; None: the newest.
+        landed: with `pinned`, the days that had landed in its tables; None: those that have
+            now, which the warehouse knows.
     """
 
     root: str
+    pinned: Mapping[str, int] | None = field(default=None, hash=False)
+    landed: frozenset[date] | None = None
+
+    def at(self, versions: Mapping[str, int], landed: Collection[date] | None = None) -> Lake:
+        """Return this lake as it was: only these tables, at these versions, to be read.
+
+        Nothing is opened before it is read. Reading raises `StorageUnavailable` for a table
+        without a version here and for a version that is gone, writing `UsageError`.
+        """
+        return Lake(self.root, dict(versions), None if landed is None else frozenset(landed))
 
     def uri(self, name: str) -> str:
         """Return where a table is."""
@@ -48,7 +70,9 @@ class Lake:
         return self.version(name) is not None
 
     def version(self, name: str) -> int | None:
-        """Return the table's newest version, or None if it was never written."""
+        """Return the table's version that is read, or None if it was never written."""
+        if self.pinned is not None:
+            return self.pinned.get(name)
         with _storage(self.uri(name)):
             try:
                 return int(DeltaTable(self.uri(name)).version())
@@ -56,7 +80,7 @@ class Lake:
                 return None
 
     def versions(self, names: Iterable[str]) -> dict[str, int]:
-        """Return name → newest version, for the tables that exist."""
+        """Return name → version that is read, for the tables that exist."""
         found = {name: self.version(name) for name in names}
         return {name: version for name, version in found.items() if version is not None}
 
@@ -79,10 +103,16 @@ class Lake:
             SchemaBreak: `rows` has other columns than the table.
             StorageUnavailable: the table cannot be written.
         """
-        uri = self.uri(name)
+        uri = self._newest(name)
         chosen = ", ".join(f"'{day.isoformat()}'" for day in sorted(days))
         with _storage(uri):
-            DeltaTable.create(uri, rows.schema, mode="ignore", partition_by=[DATA_DAY])
+            DeltaTable.create(
+                uri,
+                rows.schema,
+                mode="ignore",
+                partition_by=[DATA_DAY],
+                configuration=WHOLE_LOG,
+            )
             write_deltalake(
                 uri,
                 rows,
@@ -98,17 +128,22 @@ class Lake:
         The fingerprint of what was read and the run that wrote it are part of the same commit,
         so that table and fingerprint can never disagree.
         """
-        uri = self.uri(name)
+        uri = self._newest(name)
         written = CommitProperties(custom_metadata={"fingerprint": fingerprint, "run_id": run_id})
         with _storage(uri):
             write_deltalake(
-                uri, rows, mode="overwrite", schema_mode="overwrite", commit_properties=written
+                uri,
+                rows,
+                mode="overwrite",
+                schema_mode="overwrite",
+                commit_properties=written,
+                configuration=WHOLE_LOG,
             )
             return int(DeltaTable(uri).version())
 
     def written(self, name: str) -> Written | None:
         """Return what the newest `overwrite` said of itself, or None if there was none."""
-        uri = self.uri(name)
+        uri = self._newest(name)
         with _storage(uri):
             try:
                 commits = DeltaTable(uri).history()
@@ -130,16 +165,18 @@ class Lake:
         needs no extension; tables behind a URL through arrow.
 
         Raises:
-            StorageUnavailable: the table was never written or cannot be read.
+            StorageUnavailable: the table was never written or cannot be read, or files of the
+                version were removed.
         """
-        uri = self.uri(name)
-        with _storage(uri):
-            table = DeltaTable(uri)
+        with _storage(self.uri(name)):
+            table = self._open(name)
             chosen = None if days is None else [(DATA_DAY, "in", list(days) or [date.min])]
             if "://" in self.root:
                 dataset = table.to_pyarrow_dataset(file_pruning_predicate=chosen)
+                self._require_files(name, dataset.files, _listed(dataset.filesystem))
                 return connection.from_arrow(dataset)
             files = table.file_uris(file_pruning_predicate=chosen)
+            self._require_files(name, files, filter(os.path.exists, files))
             if not files:
                 empty = pa.schema(table.schema().to_arrow()).empty_table()
                 return connection.from_arrow(empty)
@@ -150,6 +187,53 @@ class Lake:
         """Return the table, or only some days of it, as arrow."""
         with connect() as connection:
             return self.relation(connection, name, days).to_arrow_table()
+
+    def _newest(self, name: str) -> str:
+        """Return where a table is, to be written or asked for its newest commit."""
+        if self.pinned is not None:
+            raise UsageError(
+                f"the lake table {self.uri(name)} is open for reading at a recorded version; "
+                "write through the lake itself"
+            )
+        return self.uri(name)
+
+    def _open(self, name: str) -> DeltaTable:
+        """Open the version of a table that is read."""
+        if self.pinned is None:
+            return DeltaTable(self.uri(name))
+        if name not in self.pinned:
+            raise StorageUnavailable(
+                f"there was no lake table {self.uri(name)} when versions were taken; land a day "
+                "first (./nightshift ingest …). For what was recorded long ago, use the code of "
+                "that time: the declaration has another table now"
+            )
+        try:
+            return DeltaTable(self.uri(name), version=self.pinned[name])
+        except DeltaError as error:
+            raise self._gone(name, f"it cannot be opened ({error})") from error
+
+    def _require_files(self, name: str, files: Sequence[str], there: Iterable[str]) -> None:
+        """Raise if files of a pinned version were removed, before somebody reads half of it."""
+        if self.pinned is None:
+            return
+        missing = sorted(set(files) - set(there))
+        if missing:
+            told = f"{len(missing)} of {len(files)} files were removed, {missing[0]} the first"
+            raise self._gone(name, told)
+
+    def _gone(self, name: str, why: str) -> StorageUnavailable:
+        assert self.pinned is not None, "only a recorded version can be gone"
+        return StorageUnavailable(
+            f"the lake table {self.uri(name)} cannot be read at version {self.pinned[name]} any "
+            f"more: {why}. What a vacuum removed comes back from a backup of the lake only; name "
+            "versions that are to be read again in its keep_versions"
+        )
+
+
+def _listed(files: fs.FileSystem) -> Iterator[str]:
+    """Give the paths of all files of a table, listed at once when the first is asked for."""
+    for info in files.get_file_info(fs.FileSelector("", recursive=True)):
+        yield info.path
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from itertools import groupby
 import numpy as np
 import pandas as pd
 
-from include.declare import Monitoring
+from include.declare_model import Monitoring
 from include.training.distance import Blocks
 from include.training.reference import Reference, distances_of
 

@@ -12,7 +12,6 @@ from typing import Any
 
 from airflow.sdk import (
     DAG,
-    Asset,
     CronPartitionTimetable,
     CronTriggerTimetable,
     PartitionedAssetTimetable,
@@ -21,15 +20,14 @@ from airflow.sdk import (
 )
 
 from include.declare import Dataset, UseCase
-from include.orchestration import forms, policy, tasks
+from include.orchestration import forms, model_tasks, policy, tasks
 from include.orchestration.assets import dataset_asset
+from include.orchestration.operators import Approval, RetrainingRequest
 
 MIDNIGHT = "0 0 * * *"
 """In the dataset's time zone; other hours repeat or skip keys where daylight saving changes."""
 
-MONDAY_MORNING = "0 6 * * 1"
-
-Body = Callable[[str], dict[str, Any]]
+Body = Callable[..., dict[str, Any]]
 
 
 def dataset_dags(dataset: Dataset, doc: str | None) -> tuple[DAG, DAG]:
@@ -62,37 +60,64 @@ def dataset_dags(dataset: Dataset, doc: str | None) -> tuple[DAG, DAG]:
     return nightly, backfill
 
 
-def use_case_dags(use_case: UseCase, doc: str | None) -> tuple[DAG, DAG, DAG]:
-    """Return the nightly, the training and the backfill DAG of a use case."""
-    dataset = use_case.dataset
+def use_case_dags(use_case: UseCase, doc: str | None) -> tuple[DAG, DAG, DAG, DAG]:
+    """Return the nightly, training, backfill and rollback DAG of a use case."""
     with DAG(
         f"{use_case.name}_nightly",
         description=f"Score what is due for {use_case.name} and judge drift",
-        schedule=PartitionedAssetTimetable(assets=dataset_asset(dataset)),
+        schedule=PartitionedAssetTimetable(assets=dataset_asset(use_case.dataset)),
         max_active_runs=1,
         **_common(use_case.owner, doc, use_case.name, "nightly"),
     ) as nightly:
-        _step(tasks.score, use_case.name) >> _step(tasks.monitor, use_case.name)
+        scored = _step(tasks.score, use_case.name)
+        monitored = _step(tasks.monitor, use_case.name)
+        scored >> monitored
+        if use_case.retraining.on_drift:
+            RetrainingRequest(
+                task_id="retrain", trigger_dag_id=f"{use_case.name}_train", night=monitored
+            )
+    return nightly, training_dag(use_case, doc), *_corrections(use_case, doc)
 
+
+def training_dag(use_case: UseCase, doc: str | None) -> DAG:
+    """Return the DAG that trains, and asks a person where the use case declares it."""
+    cron = use_case.retraining.cron
     with DAG(
         f"{use_case.name}_train",
         description=f"Train, evaluate and perhaps promote a model for {use_case.name}",
         schedule=(
-            CronTriggerTimetable(MONDAY_MORNING, timezone=dataset.timezone)
-            if policy.schedules_are_on()
+            CronTriggerTimetable(cron, timezone=use_case.dataset.timezone)
+            if cron and policy.schedules_are_on()
             else None
         ),
         params=forms.training_form(use_case),
         max_active_runs=1,
         **_common(use_case.owner, doc, use_case.name, "train"),
     ) as train:
-        _step(tasks.train, use_case.name, execution_timeout=policy.WINDOW_TIMEOUT)
+        trained = _step(model_tasks.train, use_case.name, execution_timeout=policy.WINDOW_TIMEOUT)
+        if use_case.gate.approval == "required":
+            asked = Approval(
+                task_id="approve",
+                subject=f"{use_case.name}: may version {_trained('version')}, trained as of "
+                f"{_trained('as_of')}, serve?",
+                body=_trained("brief"),
+                params=forms.answer_form(),
+                hours=use_case.gate.approval_hours,
+                trained=trained,
+            )
+            answered = {"trained": trained, "answer": asked.output}
+            _step(model_tasks.promote, use_case.name, inputs=answered)
+    return train
 
+
+def _corrections(use_case: UseCase, doc: str | None) -> tuple[DAG, DAG]:
+    """Return what is started by hand alone: the backfill and the rollback DAG."""
+    dataset = use_case.dataset
     with DAG(
         f"{use_case.name}_backfill",
         description=f"Score a window of days for {use_case.name}, landing what is missing",
         schedule=None,
-        params=forms.window_form(dataset),
+        params=forms.rescoring_form(use_case),
         max_active_runs=1,
         **_common(use_case.owner, doc, use_case.name, "backfill"),
     ) as backfill:
@@ -102,7 +127,25 @@ def use_case_dags(use_case: UseCase, doc: str | None) -> tuple[DAG, DAG, DAG]:
             (tasks.score, use_case.name),
             (tasks.monitor, use_case.name),
         )
-    return nightly, train, backfill
+
+    with DAG(
+        f"{use_case.name}_rollback",
+        description=f"Put a former champion of {use_case.name} into service again",
+        schedule=None,
+        params=forms.rollback_form(use_case),
+        max_active_runs=1,
+        **_common(use_case.owner, doc, use_case.name, "rollback"),
+    ) as rollback:
+        rolled_back = _step(model_tasks.roll_back, use_case.name)
+        rolled_back >> _step(
+            model_tasks.rescore, use_case.name, execution_timeout=policy.WINDOW_TIMEOUT
+        )
+    return backfill, rollback
+
+
+def _trained(value: str) -> str:
+    """Return the template of a value that the training returned."""
+    return f"{{{{ ti.xcom_pull(task_ids='train')['{value}'] }}}}"
 
 
 def _common(owner: str, doc: str | None, name: str, purpose: str) -> dict[str, Any]:
@@ -114,9 +157,13 @@ def _common(owner: str, doc: str | None, name: str, purpose: str) -> dict[str, A
     }
 
 
-def _step(body: Body, name: str, *, outlets: list[Asset] | None = None, **arguments: Any) -> Any:
-    """Add the task whose body is a function of `tasks`, called like it."""
-    return task(task_id=body.__name__, outlets=outlets or [], **arguments)(body)(name)
+def _step(body: Body, name: str, **arguments: Any) -> Any:
+    """Add the task whose body is a function of a task module, called like it.
+
+    `inputs` are what the body is given beside the name; all other arguments are the task's.
+    """
+    inputs = arguments.pop("inputs", {})
+    return task(task_id=body.__name__, **arguments)(body)(name, **inputs)
 
 
 def _window_steps(*bodies: tuple[Body, str]) -> None:

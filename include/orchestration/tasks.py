@@ -11,7 +11,8 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Connection, get_current_context
@@ -22,11 +23,11 @@ from airflow.sdk.exceptions import (
 )
 
 from include import catalog
-from include.declare import Dataset
-from include.errors import DataError, SourceNotReady, UsageError
+from include.declare import Dataset, UseCase
+from include.errors import SourceNotReady
 from include.orchestration.partition_day import partition_day
 from include.settings import Settings
-from include.window import Window, parse_day
+from include.window import Window
 
 if TYPE_CHECKING:
     from include.warehouse.stages import StageResult
@@ -60,44 +61,64 @@ def materialise_online(name: str) -> dict[str, Any]:
 
 
 def score(name: str) -> dict[str, Any]:
-    """Score the run's days for a use case."""
+    """Score the run's days for a use case; a night also follows the model in shadow."""
     from include.scoring.score import score as write_scores
 
-    return run_stage(write_scores, catalog.use_case(name).dataset, name)
+    use_case = catalog.use_case(name)
+    params = get_current_context().get("params") or {}
+    if "first_day" in params:
+        chosen = {"policy": params["model_policy"], "pinned": params["pinned_version"] or None}
+        return run_stage(partial(write_scores, **chosen), use_case.dataset, name)
+    told = run_stage(write_scores, use_case.dataset, name)
+    if use_case.gate.shadow_nights:
+        told["notes"] += follow_shadow(use_case)
+    return told
+
+
+def follow_shadow(use_case: UseCase) -> list[str]:
+    """Score the night beside the champion, decide when there is enough to; return notes.
+
+    A shadow may not cost the night its scores: what goes wrong is logged and noted.
+    """
+    context = get_current_context()
+    window, heal_days = requested_days(use_case.dataset, context)
+    try:
+        from include.scoring import shadow
+
+        with task_workspace() as workspace:
+            if shadow.follow(workspace, use_case, window, heal_days) is None:
+                return []
+            from include.training import succession
+
+            entry = succession.judge_shadow(workspace, use_case, actor=actor(context))
+    except Exception as error:
+        from include.warehouse.runs import one_line
+
+        log.exception("the shadow of %s was not followed; its scores are done", use_case.name)
+        return [f"the shadow was not followed: {one_line(error)}"]
+    if entry is None:
+        return []
+    return [f"shadow: version {entry.model_version} {entry.event}: {entry.reason}"]
 
 
 def monitor(name: str) -> dict[str, Any]:
-    """Judge the drift of the run's days of a use case."""
+    """Judge the drift of the run's days of a use case; a night may ask for a training.
+
+    What is asked for is under `retrain`, in words, and `day`; a window asks for nothing.
+    """
     from include.monitoring.monitor import monitor as judge
 
-    return run_stage(judge, catalog.use_case(name).dataset, name)
-
-
-def train(name: str) -> dict[str, Any]:
-    """Train a model for a use case and promote it when the evidence allows."""
-    from include.training.train import train as fit
-
     use_case = catalog.use_case(name)
+    told = run_stage(judge, use_case.dataset, name)
     context = get_current_context()
-    params: Mapping[str, Any] = context["params"]
+    if "first_day" in (context.get("params") or {}):
+        return told
+    from include.monitoring.retraining import wanted
+
+    day = partition_day(use_case.dataset, context)
     with task_workspace() as workspace:
-        as_of = training_day(workspace, use_case.dataset, params.get("as_of"))
-        result = fit(
-            workspace,
-            use_case,
-            as_of=as_of,
-            promote=bool(params.get("promote", True)),
-            actor=f"airflow:{context['run_id']}",
-        )
-        log.info(result.summary())
-    return {
-        "as_of": as_of.isoformat(),
-        "model_version": result.model_version,
-        "sha256": result.sha256,
-        "verdict": result.verdict,
-        "promoted": result.promoted,
-        "reasons": list(result.reasons),
-    }
+        reason = wanted(workspace, use_case, day)
+    return {**told, "day": day.isoformat(), "retrain": reason}
 
 
 def fail_incomplete() -> None:
@@ -142,35 +163,6 @@ def requested_days(
     return Window.night(partition_day(dataset, context, now)), dataset.heal_days
 
 
-def training_day(workspace: Workspace, dataset: Dataset, text: str | None) -> date:
-    """Return the day a training is as of: the one asked for, else the newest with features.
-
-    Raises:
-        UsageError: the day asked for has not ended.
-        DataError: none was asked for, and no day has features yet.
-    """
-    newest_ended = dataset.newest_ended_day(workspace.context.now)
-    if text:
-        as_of = parse_day(text)
-        if as_of > newest_ended:
-            raise UsageError(
-                f"as_of {as_of} lies in the future: the last day of {dataset.name} that has "
-                f"ended is {newest_ended}; give that day or an earlier one"
-            )
-        return as_of
-
-    from include.warehouse.stages import done_days
-
-    with workspace.warehouse.reading() as connection:
-        days = done_days(connection, "features", dataset.name)
-    if not days:
-        raise DataError(
-            f"no day of {dataset.name} has features yet, so there is nothing to train on; "
-            f"run {dataset.name}_backfill first"
-        )
-    return max(days)
-
-
 @contextmanager
 def task_workspace() -> Iterator[Workspace]:
     """Open the workspace of the running task; a source that is not ready frees the slot."""
@@ -205,6 +197,12 @@ def connection_as_json(connection: Connection) -> str:
     """Return an Airflow connection as the JSON that `Settings` reads; its URI is mangled."""
     fields = ("conn_type", "host", "port", "login", "password", "schema", "extra")
     return json.dumps({field: getattr(connection, field) for field in fields})
+
+
+def actor(context: Mapping[str, Any]) -> str:
+    """Return who acts, for the ledger of models: who started the run, else the run itself."""
+    person = getattr(context.get("dag_run"), "triggering_user_name", None)
+    return f"airflow:{person or context['run_id']}"
 
 
 def report(result: StageResult) -> dict[str, Any]:

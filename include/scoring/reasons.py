@@ -1,8 +1,8 @@
 """The three strongest reasons of a score: feature, contribution, and words.
 
-Contributions are XGBoost's, in the model's margin (log odds for a binary task): exact
-TreeSHAP (Lundberg et al. 2020) for the highest predictions of each target date, Saabas'
-approximation for the rest, which is some fifteen times faster. A row's reasons depend on no
+Contributions are in the model's margin (log odds for a binary task, the label's unit for
+regression, there of the median): exact for the highest predictions of each target date, the
+fast approximation for the rest (see `training.contributions`). A row's reasons depend on no
 other row, except that its rank within its own target date decides between the two.
 """
 
@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from include.training.encoding import Floats, dmatrix
+from include.training.contributions import contribute
+from include.training.encoding import Floats
 from include.training.model import Model
 
 RANKS = (1, 2, 3)
@@ -44,7 +45,9 @@ def explain(
     contributions = np.empty((len(frame), len(model.facts.features)))
     for chosen, approximate in ((exact, False), (~exact, True)):
         if chosen.any():
-            contributions[chosen] = contribute(model, frame[chosen], approximate)
+            contributions[chosen] = contribute(
+                model, frame[chosen], approximate, model.facts.median_output
+            )
     columns: dict[str, Any] = {}
     remaining = np.abs(contributions)
     rows = np.arange(len(frame))
@@ -61,13 +64,6 @@ def explain(
         columns[f"reason_{place}_contribution"] = np.where(given, strength, np.nan)
     columns["reason_method"] = np.where(exact, EXACT, APPROXIMATE).astype(object)
     return pd.DataFrame(columns, index=frame.index)
-
-
-def contribute(model: Model, frame: pd.DataFrame, approximate: bool) -> Floats:
-    """Return rows × features contributions to the margin, float64 of single precision."""
-    rows = dmatrix(frame, model.facts.features, model.facts.categories)
-    found = model.booster.predict(rows, pred_contribs=True, approx_contribs=approximate)
-    return np.asarray(found[:, :-1], dtype=np.float64)
 
 
 def rank(frame: pd.DataFrame, predictions: Floats, keys: Sequence[str]) -> npt.NDArray[np.intp]:
@@ -91,6 +87,7 @@ def _words(
     given: Mask,
 ) -> npt.NDArray[Any]:
     """Return “what it is: value, raises the risk” per row; None where there is no reason."""
+    moved = "prediction" if model.facts.task == "regression" else "risk"
     words = np.full(len(frame), None, dtype=object)
     for place in np.unique(feature[given]):
         name = model.facts.features[place]
@@ -99,7 +96,7 @@ def _words(
         directions = np.where(strength[chosen] > 0, "raises", "lowers")
         what = model.facts.words.get(name, name)
         words[chosen] = [
-            f"{what}: {value}, {direction} the risk"
+            f"{what}: {value}, {direction} the {moved}"
             for value, direction in zip(values, directions, strict=True)
         ]
     return words

@@ -1,40 +1,32 @@
-"""The scoring stage: the champion's predictions of everything due, with reasons.
+"""The scoring stage: predictions of everything due, with reasons, by the models in charge.
 
-Features are read at the cut-off of each data day, whatever the day it is scored on. What was
-scored is kept in the lake beside its prediction, for monitoring and for questions asked later.
+What was scored is kept in the lake beside its prediction, for monitoring and for questions
+asked later.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
-import numpy as np
-import pandas as pd
 import pyarrow as pa
 import sqlalchemy as sa
 
 from include import healing
 from include.declare import UseCase
-from include.errors import NoChampion, RowsLost
-from include.features import retrieval
-from include.lake import fingerprint, names
-from include.lake.schema import ARROW_TYPES
-from include.scoring.reasons import explain
-from include.training import ledger, model
-from include.training.encoding import numbers
-from include.training.ledger import Champion
-from include.training.model import Model
-from include.warehouse.replace import replace_scores
-from include.warehouse.stages import (
-    Commit,
-    DayState,
-    StageResult,
-    StageRun,
-    day_states,
-    stage_run,
-)
+from include.declare_model import ModelPolicy
+from include.errors import RowsLost
+from include.lake import names
+from include.scoring import assignment
+from include.scoring.assignment import Assignment
+from include.scoring.batch import Batch, score_days
+from include.scoring.frame import Readiness, assemble, readiness
+from include.training import ledger
+from include.training.ledger import Entry
+from include.warehouse.replace import Restatement, ScoreChange, replace_scores
+from include.warehouse.stages import Commit, StageResult, StageRun, stage_run
 from include.warehouse.tables import score_runs
 from include.warehouse.use_cases import use_case_tables
 from include.window import Window, describe_days
@@ -44,103 +36,60 @@ STAGE = "score"
 
 
 def score(
-    workspace: Workspace, use_case: UseCase, window: Window, heal_days: int = 0
+    workspace: Workspace,
+    use_case: UseCase,
+    window: Window,
+    heal_days: int = 0,
+    policy: ModelPolicy | None = None,
+    pinned: str | None = None,
 ) -> StageResult:
     """Score the days of `window` that are due, and due days up to `heal_days` before it.
 
     A night (`heal_days` above 0) scores days never scored since the use case went into
     service, the day after its first champion's as-of day, and scores a published day again
     only while it is at most `restate_days` old. An explicit window scores every day whose
-    features changed or whose scores are another model's than the champion's.
+    features changed or whose scores are another model's than its policy gives.
+
+    Args:
+        workspace: lake, warehouse and time.
+        use_case: whose entities are scored.
+        window: data days.
+        heal_days: how far before the window a night looks; 0 for an explicit window.
+        policy: which model scores a window's days, see `assignment`; as declared when None.
+        pinned: the version of the policy `pinned`.
 
     Raises:
         NoChampion: nothing has been promoted.
-        DaysStopped: days asked for have no features; the others are scored.
+        UsageError: the policy does not fit, or the pinned version is unknown.
+        DaysStopped: days asked for have no features or no model; the others are scored.
         RowsLost: entities due and scores differ in number; nothing was written.
-        DataError: the champion's file is not the one that was promoted.
+        DataError: a model's file is not the one that was registered.
     """
     reached = healing.reach(use_case.dataset, window, heal_days, workspace.now)
+    nightly = heal_days > 0
+    chosen, version = assignment.choose(use_case, nightly, policy, pinned)
     with stage_run(workspace.warehouse, STAGE, use_case.name, window, workspace.context) as run:
-        champion, service_begins = _champion(workspace, use_case)
-        nightly = heal_days > 0
-        days = [day for day in reached if day in window or (nightly and day >= service_begins)]
-        ready = _readiness(workspace, use_case, days)
-        due = _due(workspace, use_case, run, ready.inputs, champion, nightly)
-        scored = None
+        with workspace.warehouse.reading() as connection:
+            first = ledger.first_promotion(connection, use_case.name) if nightly else None
+            days = [day for day in reached if day in window or _in_service(day, first)]
+            models = assignment.assign(connection, use_case, days, chosen, version)
+        ready = readiness(workspace, use_case, days).without(models.without)
+        due = _due(workspace, use_case, run, ready.inputs, models, nightly)
+        batches = _score(workspace, use_case, models, due) if due else []
         if due:
-            scored = _score(workspace, use_case, champion, due)
             run.begin(due)
-            workspace.lake.replace_days(names.scored(use_case), scored.lake_rows, due, widen=True)
+            kept = pa.concat_tables([it.lake_rows for it in batches], promote_options="default")
+            workspace.lake.replace_days(names.scored(use_case), kept, due, widen=True)
         with run.commit() as commit:
-            if scored is not None:
-                _record(workspace, use_case, commit, champion, scored, due, ready.inputs)
+            if due:
+                _record(workspace, use_case, commit, batches, models.policy, ready.inputs)
             _report_unready(commit, run, ready)
         return run.result.or_raise()
 
 
-@dataclass(frozen=True)
-class _Readiness:
-    """Data day → input hash of the days that can be scored, and why others cannot."""
-
-    inputs: Mapping[date, str]
-    waiting: Mapping[date, str]
-    absent: Mapping[date, str]
-
-
-@dataclass(frozen=True)
-class _Scored:
-    """Scores of some days, ready to be written."""
-
-    rows: pd.DataFrame
-    lake_rows: pa.Table
-    lake_versions: Mapping[str, int]
-    rows_due: int
-
-
-def _champion(workspace: Workspace, use_case: UseCase) -> tuple[Champion, date]:
-    """Return the champion and the first data day that is in service."""
-    with workspace.warehouse.reading() as connection:
-        champion = ledger.champion(connection, use_case.name)
-        first = ledger.first_promotion(connection, use_case.name)
-    if champion is None or first is None or first.as_of is None:
-        raise NoChampion(
-            f"{use_case.name} has no champion to score with; run ./nightshift train "
-            f"{use_case.name} --as-of DAY --promote, or trigger {use_case.name}_train"
-        )
-    return champion, first.as_of + timedelta(days=1)
-
-
-def _readiness(workspace: Workspace, use_case: UseCase, days: Sequence[date]) -> _Readiness:
-    dataset = use_case.dataset
-    with workspace.warehouse.reading() as connection:
-        landing = day_states(connection, "ingest", dataset.name, days)
-        building = day_states(connection, "features", dataset.name, days)
-    constant = fingerprint.of_values(
-        use_case.feature_service,
-        use_case.training.schedule_features,
-        use_case.horizons,
-        use_case.scoring.exact_reasons,
-        [column.name for column in (*use_case.entity_keys, *use_case.score_columns)],
-        (use_case.folder / "entities.sql").read_text(encoding="utf-8"),
-    )
-    inputs, waiting, absent = {}, {}, {}
-    for day in days:
-        landed, built = landing.get(day), building.get(day)
-        if landed is not None and landed.state == "absent":
-            absent[day] = f"the source does not have the day ({landed.reason})"
-        elif landed is None or landed.state != "done":
-            waiting[day] = f"the day has not landed ({_state(landed)})"
-        elif built is None or built.state != "done":
-            waiting[day] = f"its features are not built ({_state(built)})"
-        else:
-            inputs[day] = fingerprint.of_values(constant, landed.output_hash, built.output_hash)
-    return _Readiness(inputs, waiting, absent)
-
-
-def _state(state: DayState | None) -> str:
-    if state is None:
-        return "not there"
-    return f"{state.state}: {state.reason}" if state.reason else state.state
+def _in_service(day: date, first: Entry | None) -> bool:
+    """Return whether a day comes after the as-of day of the first champion."""
+    return first is not None and first.as_of is not None and day > first.as_of
 
 
 def _due(
@@ -148,141 +97,103 @@ def _due(
     use_case: UseCase,
     run: StageRun,
     inputs: Mapping[date, str],
-    champion: Champion,
+    models: Assignment,
     nightly: bool,
 ) -> list[date]:
     if nightly:
         oldest = run.window.end - timedelta(days=use_case.scoring.restate_days)
         return run.due(inputs, restate=lambda day: day >= oldest)
     scores = use_case_tables(use_case).scores.c
-    stale = (
-        sa.select(scores.data_day)
+    scored = (
+        sa.select(scores.data_day, scores.model_version)
         .distinct()
-        .where(
-            scores.data_day.between(run.window.start, run.window.end),
-            scores.model_version != champion.model_version,
-        )
+        .where(scores.data_day.between(run.window.start, run.window.end))
     )
     with workspace.warehouse.reading() as connection:
-        other_model = set(connection.execute(stale).scalars())
-    return sorted({*run.due(inputs), *(day for day in inputs if day in other_model)})
+        others = {
+            day
+            for day, version in connection.execute(scored)
+            if day in inputs and version != models.of[day].model_version
+        }
+    return sorted({*run.due(inputs), *others})
 
 
 def _score(
-    workspace: Workspace, use_case: UseCase, champion: Champion, days: Sequence[date]
-) -> _Scored:
-    """Predict and explain everything due on `days`; writes nothing."""
-    serving = model.load(champion.artifact_uri, champion.sha256)
-    due = retrieval.entity_frame(workspace, use_case, days)
-    versions = retrieval.lake_versions(workspace, use_case)
-    frame = retrieval.add_features(workspace, use_case, due) if len(due) else due
-    keys = ["data_day", "target_date", *use_case.key_names]
-    if not len(due):
-        frame = due.reindex(columns=list(dict.fromkeys([*due.columns, *serving.facts.features])))
-    if len(frame) != len(due) or not frame[keys].reset_index(drop=True).equals(
-        due[keys].reset_index(drop=True)
-    ):
-        raise RowsLost(
-            f"{use_case.name}: {len(due)} entities are due on {describe_days(days)} and "
-            f"{len(frame)} came back from the feature store, or not the same; nothing was written"
-        )
-    predictions = serving.predict(frame)
-    reasons = explain(
-        serving, frame, predictions, use_case.key_names, use_case.scoring.exact_reasons
-    )
-    columns = [*keys, *(column.name for column in use_case.score_columns)]
-    rows = pd.concat([frame[list(dict.fromkeys(columns))], reasons], axis=1).assign(
-        prediction=predictions,
-        decision=predictions >= serving.facts.threshold,
-        threshold=serving.facts.threshold,
-        model_version=champion.model_version,
-    )
-    lake_rows = _lake_rows(use_case, serving, champion, frame, predictions)
-    return _Scored(rows, lake_rows, versions, len(due))
-
-
-def _lake_rows(
-    use_case: UseCase,
-    serving: Model,
-    champion: Champion,
-    frame: pd.DataFrame,
-    predictions: np.ndarray[tuple[int], np.dtype[np.float64]],
-) -> pa.Table:
-    """Return what was scored: keys, features as the model saw them, prediction, model."""
-    columns: dict[str, pa.Array] = {
-        "data_day": pa.array(frame["data_day"], pa.date32()),
-        "target_date": pa.array(frame["target_date"], pa.date32()),
-    }
-    for column in use_case.entity_keys:
-        columns[column.name] = pa.array(
-            frame[column.name], ARROW_TYPES[column.type], from_pandas=True
-        )
-    for name in serving.facts.features:
-        if name in columns:
-            continue
-        if name in serving.facts.categories:
-            columns[name] = pa.array(frame[name], pa.string(), from_pandas=True)
-        else:
-            columns[name] = pa.array(numbers(frame[name]), pa.float64(), from_pandas=True)
-    columns["prediction"] = pa.array(predictions, pa.float64())
-    columns["model_version"] = pa.array([champion.model_version] * len(frame), pa.string())
-    return pa.table(columns)
+    workspace: Workspace, use_case: UseCase, models: Assignment, due: Sequence[date]
+) -> list[Batch]:
+    """Return the scores of `due`, model by model; writes nothing."""
+    frame = assemble(workspace, use_case, due)
+    batches = [score_days(use_case, entry, frame, days) for entry, days in models.groups(due)]
+    scored = sum(len(batch.rows) for batch in batches)
+    if scored != len(frame.rows):
+        raise RowsLost(f"{use_case.name}: {len(frame.rows)} due, {scored} scored")
+    return batches
 
 
 def _record(
     workspace: Workspace,
     use_case: UseCase,
     commit: Commit,
-    champion: Champion,
-    scored: _Scored,
-    due: Sequence[date],
+    batches: Sequence[Batch],
+    policy: ModelPolicy,
     inputs: Mapping[date, str],
 ) -> None:
     """Write scores, lineage and days into the one transaction that makes them true."""
-    if len(scored.rows) != scored.rows_due:
-        raise RowsLost(f"{use_case.name}: {scored.rows_due} due, {len(scored.rows)} scored")
     tables = use_case_tables(use_case)
-    change = replace_scores(commit.connection, tables, due, scored.rows, commit.run_id, commit.at)
-    commit.connection.execute(
-        sa.insert(score_runs).values(
-            run_id=commit.run_id,
-            use_case=use_case.name,
-            model_version=champion.model_version,
-            model_sha256=champion.sha256,
-            feature_service=use_case.feature_service,
-            lake_versions=dict(scored.lake_versions),
-            rows_due=scored.rows_due,
-            rows_scored=len(scored.rows),
-            rows_changed=change.rows_changed,
-            content_hash=change.content_hash,
-            code_revision=workspace.context.code_revision,
-            data_days=[day.isoformat() for day in due],
+    restated = Restatement()
+    for batch in batches:
+        change = replace_scores(
+            commit.connection, tables, batch.days, batch.rows, commit.run_id, commit.at
         )
-    )
-    commit.count(rows_in=scored.rows_due, rows_out=len(scored.rows))
-    written = workspace.lake.versions([names.scored(use_case)])
-    commit.versions(inputs=scored.lake_versions, outputs=written)
-    if change.removed or change.updated:
-        commit.note(f"{change.removed + change.updated} published score(s) were restated")
-    for day in due:
-        commit.done(day, inputs[day], change.day_hashes[day])
+        lineage = _lineage(workspace, use_case, batch, change)
+        values = {**lineage, "run_id": commit.run_id, "model_policy": policy}
+        commit.connection.execute(sa.insert(score_runs).values(**values))
+        commit.count(rows_in=batch.rows_due, rows_out=len(batch.rows))
+        commit.versions(inputs=batch.lake_versions)
+        for day in batch.days:
+            commit.done(day, inputs[day], change.day_hashes[day])
+        restated += change.restated
+    commit.versions(outputs=workspace.lake.versions([names.scored(use_case)]))
+    if restated:
+        commit.note(str(restated))
 
 
-def _report_unready(commit: Commit, run: StageRun, ready: _Readiness) -> None:
+def _lineage(
+    workspace: Workspace, use_case: UseCase, batch: Batch, change: ScoreChange
+) -> dict[str, Any]:
+    return {
+        "use_case": use_case.name,
+        "model_version": batch.entry.model_version,
+        "model_sha256": batch.entry.sha256,
+        "feature_service": use_case.feature_service,
+        "lake_versions": dict(batch.lake_versions),
+        "rows_due": batch.rows_due,
+        "rows_scored": len(batch.rows),
+        "rows_changed": change.rows_changed,
+        "content_hash": change.content_hash,
+        "code_revision": workspace.context.code_revision,
+        "data_days": [day.isoformat() for day in batch.days],
+    }
+
+
+def _report_unready(commit: Commit, run: StageRun, ready: Readiness) -> None:
     """Say which days cannot be scored: as outcomes if asked for, else in a note.
 
     A published day keeps its scores and its state, whatever has become of its inputs.
     """
-    older = []
+    older, kept = [], defaultdict(list)
     for day, why in sorted({**ready.waiting, **ready.absent}.items()):
         before = run.states.get(day)
         if before is not None and before.state == "done":
-            commit.note(f"{day} keeps its scores, though {why}")
+            kept[why].append(day)
         elif day not in run.window:
             older.append(day)
         elif day in ready.absent:
             commit.absent(day, why)
         else:
             commit.stopped(day, None, why)
+    for why, days in kept.items():
+        subject = f"{days[0]} keeps its" if len(days) == 1 else f"{describe_days(days)} keep their"
+        commit.note(f"{subject} scores, though {why}")
     if older:
         commit.note(f"{len(older)} earlier day(s) cannot be scored yet: {describe_days(older)}")

@@ -1,10 +1,10 @@
-"""From a labelled frame to a model with its evidence: split, fit, threshold, evaluation."""
+"""From a labelled frame to a model with its evidence: split, tune, fit, assess; and the refit."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,119 +13,168 @@ import numpy as np
 import pandas as pd
 
 from include.declare import UseCase
+from include.declare_model import Training
 from include.errors import DataError
-from include.training import evaluate, reference
-from include.training.boosting import xgb
-from include.training.evaluate import Estimate, Evaluation
-from include.training.fit import Fitted, fit, labels_of
+from include.training import fit as fitting
+from include.training import reference
+from include.training.assessment import assess
+from include.training.boosting import THREADS, xgb
+from include.training.fit import Fitted
 from include.training.frame import TrainingFrame
 from include.training.model import REFERENCE, Facts, Model, write_aside
 from include.training.reference import PREDICTION, Reference
 from include.training.split import Split, as_days, split_by_date
+from include.training.tuning import Tuned, tune
+from include.window import Window
 
-CONSTANT_RATE, SCHEDULE_ONLY = "constant_rate", "schedule_only"
 PARTS = ("train", "validation", "test")
 EVIDENCE = "evidence.json"
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A fitted model, what it is compared with, and the rows that were kept from it.
+    """A fitted model, the profile drift is measured against, and what was measured.
 
     Attributes:
-        evaluation: on the out-of-time rows; `baselines` on the same rows.
-        history_gain: the model's primary metric minus that of the schedule alone.
-        test: the out-of-time rows.
-        rows: rows per part.
+        evidence: everything measured, as plain values for the ledger.
     """
 
     model: Model
     reference: Reference
-    evaluation: Evaluation
-    baselines: Mapping[str, Evaluation]
-    history_gain: Estimate
-    test: pd.DataFrame
-    rows: Mapping[str, int]
-    rounds: int
+    evidence: Mapping[str, Any]
 
-    def save(self, folder: Path, evidence: Mapping[str, Any]) -> None:
+    def save(self, folder: Path) -> None:
         """Write the model's files and the evidence into a folder."""
         self.model.save(folder)
         write_aside(folder / REFERENCE, self.reference.to_parquet())
-        write_aside(folder / EVIDENCE, json.dumps(evidence, indent=1, sort_keys=True).encode())
-
-    def evidence(self, data: TrainingFrame) -> dict[str, Any]:
-        """Return everything measured, as plain values for the ledger."""
-        return {
-            "model": self.evaluation.plain(),
-            "baselines": {name: found.plain() for name, found in self.baselines.items()},
-            "history_gain": asdict(self.history_gain),
-            "rows": dict(self.rows),
-            "rows_without_label": data.rows_due - len(data.frame),
-            "missing_days": [day.isoformat() for day in data.missing_days],
-            "spans": {name: list(span) for name, span in self.model.facts.spans.items()},
-            "frame_sha256": data.sha256,
-            "lake_versions": dict(data.lake_versions),
-            "features": len(self.model.facts.features),
-            "rounds": self.rounds,
-            "threshold": self.model.facts.threshold,
-            "reference_id": self.reference.id,
-            "xgboost": xgb.__version__,
-        }
+        told = json.dumps(self.evidence, indent=1, sort_keys=True)
+        write_aside(folder / EVIDENCE, told.encode())
 
 
 def build(use_case: UseCase, data: TrainingFrame, as_of: date) -> Candidate:
-    """Fit and evaluate a model; the same frame and declaration give the same `sha256`.
+    """Tune, fit and assess a model; the same frame and declaration give the same `sha256`.
 
     Raises:
         DataError: too few days, or a part with one class only.
-        ConfigurationError: the use case is no binary one.
+        ConfigurationError: a parameter is declared that is not the declaration's to choose.
     """
-    first = as_days(data.frame["target_date"]).min().item()
-    split = split_by_date(use_case, first, data.span.end)
+    split = _split(use_case, data)
     parts = {name: _part(data, split, name) for name in PARTS}
-    _require_both_classes(data, parts["test"])
-    fitted = _fit(use_case, data, parts, data.features)
-    plain = _fit(use_case, data, parts, use_case.training.schedule_features)
-    threshold = _threshold(data, parts["validation"], fitted)
+    _require_judgeable(use_case, data, parts["test"])
+    tuned = tune(use_case, data, split.train) if use_case.training.tuning else None
+    training = _with_parameters(use_case, tuned)
+    fitted = _fit(use_case, training, data, parts, data.features)
+    plain = _fit(use_case, training, data, parts, use_case.training.schedule_features)
     profile = _reference(use_case, data, split, fitted)
-    facts = _facts(use_case, data, as_of, split, fitted, threshold, profile)
-    evaluation, baselines, gain = _evaluate(use_case, data, parts, fitted, plain, threshold)
-    return Candidate(
-        model=Model.assemble(fitted, facts),
-        reference=profile,
-        evaluation=evaluation,
-        baselines=baselines,
-        history_gain=gain,
-        test=parts["test"],
-        rows={name: len(part) for name, part in parts.items()},
-        rounds=fitted.rounds,
+    spans = {"train": split.train, "validation": split.validation, "test": split.test}
+    model = Model.assemble(
+        fitted, _facts(use_case, data, as_of, fitted, profile, spans, split.validation.end)
     )
+    evidence = {
+        **assess(use_case, model, plain, parts["train"], parts["test"]),
+        **_origin(data, model, training, fitted.rounds),
+        "rows": {name: len(part) for name, part in parts.items()},
+        "label_means": {name: float(part[data.label].mean()) for name, part in parts.items()},
+        "tuning": tuned.plain() if tuned else None,
+    }
+    return Candidate(model, profile, evidence)
+
+
+def refit(
+    use_case: UseCase, data: TrainingFrame, evidence: Mapping[str, Any], as_of: date, version: str
+) -> Candidate:
+    """Fit an evaluated model again on all mature rows, with its parameters and rounds.
+
+    What it is worth was measured on the evaluated model; nothing out of time is left to
+    measure this one on. Its reference profile holds its own predictions of the validation and
+    test spans, which it has seen: those of another model would look like drift every night.
+
+    Args:
+        use_case: whose model it is.
+        data: the frame that the evaluated model was built from.
+        evidence: of the evaluated model.
+        as_of: the day it was trained as of.
+        version: its version in the registry.
+    """
+    training = replace(use_case.training, parameters=evidence["parameters"])
+    rounds = int(evidence["rounds"])
+    fitted = fitting.refit(
+        data.frame,
+        features=data.features,
+        categorical=data.categorical,
+        label=data.label,
+        training=training,
+        task=use_case.task,
+        rounds=rounds,
+    )
+    profile = _reference(use_case, data, _split(use_case, data), fitted)
+    facts = _facts(use_case, data, as_of, fitted, profile, {"train": data.span}, data.span.end)
+    model = Model.assemble(fitted, facts)
+    made = {
+        **evidence,
+        **_origin(data, model, training, rounds),
+        "rows": {"train": len(data.frame)},
+        "label_means": {"train": float(data.frame[data.label].mean())},
+        "refit_of": version,
+    }
+    return Candidate(model, profile, made)
+
+
+def _split(use_case: UseCase, data: TrainingFrame) -> Split:
+    first = as_days(data.frame["target_date"]).min().item()
+    return split_by_date(use_case, first, data.span.end)
+
+
+def _with_parameters(use_case: UseCase, tuned: Tuned | None) -> Training:
+    if tuned is None:
+        return use_case.training
+    return replace(use_case.training, parameters=tuned.parameters)
+
+
+def _origin(data: TrainingFrame, model: Model, training: Training, rounds: int) -> dict[str, Any]:
+    """Return what a model was made from and with."""
+    return {
+        "rows_without_label": data.rows_due - len(data.frame),
+        "missing_days": [day.isoformat() for day in data.missing_days],
+        "landed_days": [[first.isoformat(), last.isoformat()] for first, last in data.landed],
+        "spans": {name: list(span) for name, span in model.facts.spans.items()},
+        "frame_sha256": data.sha256,
+        "lake_versions": dict(data.lake_versions),
+        "features": len(model.facts.features),
+        "parameters": dict(training.parameters),
+        "rounds": rounds,
+        "threshold": model.facts.threshold,
+        "reference_id": model.facts.reference_id,
+        "xgboost": xgb.__version__,
+        "seed": training.seed,
+        "threads": THREADS,
+    }
 
 
 def _facts(
     use_case: UseCase,
     data: TrainingFrame,
     as_of: date,
-    split: Split,
     fitted: Fitted,
-    threshold: float,
     profile: Reference,
+    spans: Mapping[str, Window],
+    seen_through: date,
 ) -> Facts:
-    spans = {"train": split.train, "validation": split.validation, "test": split.test}
     return Facts(
         use_case=use_case.name,
         feature_service=use_case.feature_service,
         label=data.label,
         as_of=as_of.isoformat(),
-        seen_through=split.validation.end.isoformat(),
+        seen_through=seen_through.isoformat(),
         features=data.features,
         categories=fitted.categories,
-        threshold=threshold,
+        threshold=None if use_case.costs is None else use_case.costs.threshold,
         words=dict(data.words),
         importance=_importance(fitted),
         reference_id=profile.id,
         spans={n: (span.start.isoformat(), span.end.isoformat()) for n, span in spans.items()},
+        task=use_case.task,
+        quantiles=fitted.quantiles,
     )
 
 
@@ -135,47 +184,20 @@ def _part(data: TrainingFrame, split: Split, name: str) -> pd.DataFrame:
 
 def _fit(
     use_case: UseCase,
+    training: Training,
     data: TrainingFrame,
     parts: Mapping[str, pd.DataFrame],
     features: tuple[str, ...],
 ) -> Fitted:
-    return fit(
+    return fitting.fit(
         parts["train"],
         parts["validation"],
         features=features,
         categorical=data.categorical,
         label=data.label,
-        training=use_case.training,
+        training=training,
+        task=use_case.task,
     )
-
-
-def _threshold(data: TrainingFrame, validation: pd.DataFrame, fitted: Fitted) -> float:
-    labels = labels_of(validation, data.label)
-    return evaluate.choose_threshold(labels, fitted.predict(validation))
-
-
-def _evaluate(
-    use_case: UseCase,
-    data: TrainingFrame,
-    parts: Mapping[str, pd.DataFrame],
-    fitted: Fitted,
-    plain: Fitted,
-    threshold: float,
-) -> tuple[Evaluation, dict[str, Evaluation], Estimate]:
-    """Evaluate the model and its two baselines, each at its own threshold, on the same rows."""
-    test, seed = parts["test"], use_case.training.seed
-    labels, days = labels_of(test, data.label), as_days(test["target_date"])
-    rate = float(labels_of(parts["train"], data.label).mean())
-    plain_threshold = _threshold(data, parts["validation"], plain)
-    ours, theirs = fitted.predict(test), plain.predict(test)
-    baselines = {
-        CONSTANT_RATE: evaluate.evaluate(labels, np.full(len(test), rate), days, rate, seed),
-        SCHEDULE_ONLY: evaluate.evaluate(labels, theirs, days, plain_threshold, seed),
-    }
-    gain = evaluate.compare(
-        use_case.gate.metric, labels, (ours, threshold), (theirs, plain_threshold), days, seed
-    )
-    return evaluate.evaluate(labels, ours, days, threshold, seed), baselines, gain
 
 
 def _reference(use_case: UseCase, data: TrainingFrame, split: Split, fitted: Fitted) -> Reference:
@@ -199,9 +221,15 @@ def _importance(fitted: Fitted) -> dict[str, float]:
     return {name: float(gains.get(name, 0.0)) / total for name in fitted.features}
 
 
-def _require_both_classes(data: TrainingFrame, test: pd.DataFrame) -> None:
-    if test[data.label].nunique() != 2:
+def _require_judgeable(use_case: UseCase, data: TrainingFrame, test: pd.DataFrame) -> None:
+    found = test[data.label].nunique()
+    if use_case.task == "binary" and found != 2:
         raise DataError(
             f"the {len(test)} out-of-time rows hold one class of {data.label} or none; a model "
             "cannot be judged on them. Check the label SQL, or choose another as-of day"
+        )
+    if not found:
+        raise DataError(
+            f"there are no out-of-time rows with a value of {data.label}; a model cannot be "
+            "judged. Check the label SQL, or choose another as-of day"
         )

@@ -1,9 +1,13 @@
-"""The labelled frame: what was known at each cut-off beside what came of it."""
+"""The labelled frame: what was known at each cut-off beside what came of it.
+
+It is read at lake versions taken first, so that the versions it names are what was read, and
+the same frame can be made again from them however the lake has moved on.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property
 
@@ -12,13 +16,17 @@ import pandas as pd
 import pyarrow as pa
 
 from include.declare import UseCase
-from include.errors import DataError
+from include.errors import ConfigurationError, DataError, StorageUnavailable
 from include.features import retrieval
 from include.lake import fingerprint
+from include.training.recorded import LakeState, Ranges, Recorded, ranges_of
 from include.training.split import within
 from include.warehouse.stages import done_days
 from include.window import Window, describe_days
 from include.workspace import Workspace
+
+ATTEMPTS = 3
+"""How often a state of the lake is asked for while stages write it."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +34,13 @@ class TrainingFrame:
     """Labelled rows, ordered by target date, data day and key.
 
     Attributes:
-        frame: `data_day`, `target_date`, entity keys, features and label.
+        frame: `data_day`, `target_date`, entity keys, features, columns of slices, and label.
         features: the model's columns in order: of the entity frame, then of the service.
         categorical: those of them that are categories.
         words: feature → what it is.
         span: target dates asked for.
         lake_versions: lake table → version read.
+        landed: data days that had landed, which labels and entities were read from.
         rows_due: rows of the entity frames, with and without a label.
         missing_days: data days of the span without features.
     """
@@ -45,6 +54,7 @@ class TrainingFrame:
     lake_versions: Mapping[str, int]
     rows_due: int
     missing_days: tuple[date, ...]
+    landed: Ranges = ()
 
     @cached_property
     def sha256(self) -> str:
@@ -65,18 +75,58 @@ def labelled_frame(workspace: Workspace, use_case: UseCase, as_of: date) -> Trai
         DataError: there are fewer labelled rows than the use case declares to be enough, or
             the labels are not unique per target date and key.
     """
-    last = as_of - timedelta(days=use_case.label.mature_after)
-    span = Window(last - timedelta(days=use_case.training.history_days - 1), last)
-    days, missing = _data_days(workspace, use_case, span)
-    due = retrieval.entity_frame(workspace, use_case, days)
+    span = _span(use_case, as_of)
+    return _frame_at(workspace, use_case, as_of, _state_now(workspace, use_case, span))
+
+
+def rebuild_frame(workspace: Workspace, use_case: UseCase, recorded: Recorded) -> TrainingFrame:
+    """Return the frame a registered version was trained from, whatever the lake holds now.
+
+    `rebuild_frame(workspace, use_case, recorded_of(entry))`, with the ledger's entry that
+    registered the version.
+
+    Raises:
+        DataError: what is read at the recorded versions is not what was read then; names the
+            version and both hashes.
+        StorageUnavailable: a recorded lake version is gone; names table and version.
+    """
+    data = _frame_at(workspace, use_case, recorded.as_of, recorded.state)
+    if data.sha256 != recorded.frame_sha256:
+        raise DataError(
+            f"{use_case.name}: the training set of version {recorded.model_version} comes out "
+            f"with SHA-256 {data.sha256} from the recorded lake versions, but was "
+            f"{recorded.frame_sha256}. The lake tables are as they were, so declaration, SQL, "
+            "Feast definitions or packages have changed since: use the code revision of its "
+            "training run (stage_runs), apply the definitions there (./nightshift init) and "
+            "rebuild"
+        )
+    return data
+
+
+def _frame_at(
+    workspace: Workspace, use_case: UseCase, as_of: date, state: LakeState
+) -> TrainingFrame:
+    """Return the labelled frame from the lake as it was in a state."""
+    lake = workspace.lake.at(state.versions, state.landed_days)
+    pinned, span = replace(workspace, lake=lake), _span(use_case, as_of)
+    days = [day for day in _data_days(use_case, span) if day not in state.missing]
+    due = retrieval.entity_frame(pinned, use_case, days)
     due = due[within(due["target_date"], span)]
-    labels = retrieval.labels(workspace, use_case, as_of)
+    labels = retrieval.labels(pinned, use_case, as_of)
     known = _with_labels(use_case, due, labels)
-    _require_rows(use_case, span, len(known), len(due), missing)
-    full, served = _with_features(workspace, use_case, known)
+    _require_rows(use_case, span, len(known), len(due), state.missing)
+    full, served = _with_features(pinned, use_case, known)
     features = (*use_case.training.schedule_features, *served)
-    columns = ["data_day", "target_date", *use_case.key_names, *features, _label(use_case)]
-    described = retrieval.feature_descriptions(workspace, use_case)
+    slices = (it.column for it in use_case.gate.slices)
+    columns = ["data_day", "target_date", *use_case.key_names, *features, *slices]
+    lacking = [name for name in columns if name not in full]
+    if lacking:
+        raise ConfigurationError(
+            f"{use_case.name}: {', '.join(lacking)} is declared as a feature or slice, and neither "
+            "entities.sql nor the feature service has it; correct the declaration"
+        )
+    columns.append(_label(use_case))
+    described = retrieval.feature_descriptions(pinned, use_case)
     return TrainingFrame(
         frame=_ordered(full[list(dict.fromkeys(columns))], use_case),
         features=features,
@@ -84,9 +134,10 @@ def labelled_frame(workspace: Workspace, use_case: UseCase, as_of: date) -> Trai
         label=_label(use_case),
         words={name: describe(use_case, described, name) for name in features},
         span=span,
-        lake_versions=retrieval.lake_versions(workspace, use_case),
+        lake_versions=state.versions,
         rows_due=len(due),
-        missing_days=tuple(missing),
+        missing_days=state.missing,
+        landed=state.landed,
     )
 
 
@@ -98,22 +149,46 @@ def describe(use_case: UseCase, described: Mapping[str, str], feature: str) -> s
     return words[:1].lower() + words[1:] if words[1:2].islower() else words
 
 
-def _data_days(
-    workspace: Workspace, use_case: UseCase, span: Window
-) -> tuple[list[date], list[date]]:
-    """Return the data days whose scores were about the span: those with features, and not."""
-    first_day = use_case.dataset.first_day
-    wanted = sorted(
-        {
-            day
-            for target in span
-            for horizon in use_case.horizons
-            if (day := target - timedelta(days=horizon)) >= first_day
-        }
+def _span(use_case: UseCase, as_of: date) -> Window:
+    """Return the target dates of a frame, the newest being the last that is mature."""
+    last = as_of - timedelta(days=use_case.label.mature_after)
+    return Window(last - timedelta(days=use_case.training.history_days - 1), last)
+
+
+def _data_days(use_case: UseCase, span: Window) -> list[date]:
+    """Return the data days whose scores were about the span."""
+    days = {target - timedelta(days=horizon) for target in span for horizon in use_case.horizons}
+    return sorted(day for day in days if day >= use_case.dataset.first_day)
+
+
+def _state_now(workspace: Workspace, use_case: UseCase, span: Window) -> LakeState:
+    """Return the state of the lake between two writes.
+
+    The days that are done are asked for before and after the versions: while they stay the
+    same, no stage has written what the versions hold of them.
+    """
+    wanted = _data_days(use_case, span)
+    for _ in range(ATTEMPTS):
+        before = _days_now(workspace, use_case, wanted)
+        versions = retrieval.lake_versions(workspace, use_case)
+        if _days_now(workspace, use_case, wanted) == before:
+            landed, built = before
+            missing = tuple(day for day in wanted if day not in built)
+            return LakeState(versions, ranges_of(landed), missing)
+    raise StorageUnavailable(
+        f"{use_case.dataset.name} was being written each of the {ATTEMPTS} times its lake "
+        "versions were read; run again when ingest and features have ended"
     )
+
+
+def _days_now(
+    workspace: Workspace, use_case: UseCase, wanted: list[date]
+) -> tuple[dict[date, str], dict[date, str]]:
+    """Return landed days, and wanted days that have features, each with its content's hash."""
+    name = use_case.dataset.name
     with workspace.warehouse.reading() as connection:
-        done = done_days(connection, "features", use_case.dataset.name, wanted)
-    return [day for day in wanted if day in done], [day for day in wanted if day not in done]
+        landed = done_days(connection, "ingest", name)
+        return landed, done_days(connection, "features", name, wanted)
 
 
 def _with_labels(use_case: UseCase, due: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
@@ -167,7 +242,7 @@ def _ordered(frame: pd.DataFrame, use_case: UseCase) -> pd.DataFrame:
 
 
 def _require_rows(
-    use_case: UseCase, span: Window, labelled: int, due: int, missing: list[date]
+    use_case: UseCase, span: Window, labelled: int, due: int, missing: tuple[date, ...]
 ) -> None:
     if labelled >= use_case.training.min_rows:
         return

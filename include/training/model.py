@@ -26,7 +26,9 @@ import pandas as pd
 from include.errors import DataError, StorageUnavailable
 from include.training.boosting import THREADS, xgb
 from include.training.encoding import Floats
+from include.training.evaluation.predictions import Predictions
 from include.training.fit import Fitted, predict
+from include.training.parameters import MEDIAN, levels
 
 TREES, FACTS, REFERENCE = "model.ubj", "model.json", "reference.parquet"
 _ATTRIBUTE = "nightshift_facts_sha256"
@@ -39,11 +41,13 @@ class Facts:
     Attributes:
         as_of: the day it was trained as of; labels mature by then.
         seen_through: the newest target date the fit has seen, validation included.
-        threshold: predictions at or above it are decided positive.
+        threshold: predictions at or above it are decided positive; None for a regression.
         words: feature → what it is, for reasons.
         importance: feature → share of the total gain, 0 to 1.
         reference_id: identifier of the reference profile.
         spans: train, validation and test → first and last target date.
+        task: binary or regression. Facts written before there were others say nothing.
+        quantiles: predicted beside the median, as declared, ascending.
     """
 
     use_case: str
@@ -53,11 +57,19 @@ class Facts:
     seen_through: str
     features: tuple[str, ...]
     categories: Mapping[str, tuple[str, ...]]
-    threshold: float
+    threshold: float | None
     words: Mapping[str, str]
     importance: Mapping[str, float]
     reference_id: str
     spans: Mapping[str, tuple[str, str]]
+    task: str = "binary"
+    quantiles: tuple[float, ...] = ()
+
+    @property
+    def median_output(self) -> int | None:
+        """The place of the median among the booster's outputs; None if it has one output."""
+        outputs = levels(self.quantiles)
+        return outputs.index(MEDIAN) if len(outputs) > 1 else None
 
     def to_json(self) -> bytes:
         """Return the facts as JSON, the same bytes for the same facts."""
@@ -72,6 +84,7 @@ class Facts:
         values["features"] = tuple(values["features"])
         values["categories"] = {k: tuple(v) for k, v in values["categories"].items()}
         values["spans"] = {k: (v[0], v[1]) for k, v in values["spans"].items()}
+        values["quantiles"] = tuple(values.get("quantiles", ()))
         return cls(**values)
 
 
@@ -102,8 +115,15 @@ class Model:
         return booster
 
     def predict(self, frame: pd.DataFrame) -> Floats:
-        """Return the probability of each row, float64 of XGBoost's single precision."""
-        return predict(self.booster, frame, self.facts.features, self.facts.categories)
+        """Return the probability or point of each row, float64 of XGBoost's single precision."""
+        return self.predictions(frame).values
+
+    def predictions(self, frame: pd.DataFrame) -> Predictions:
+        """Return the probability, or the point and its quantiles, of each row."""
+        facts = self.facts
+        return predict(
+            self.booster, frame, facts.features, facts.categories, facts.quantiles, facts.threshold
+        )
 
     def save(self, folder: Path) -> None:
         """Write `model.ubj` and `model.json`, each aside and then in place."""
@@ -125,10 +145,11 @@ def load(uri: str, sha256: str) -> Model:
     with local_folder(uri) as folder:
         trees, facts = _read(folder / TREES), _read(folder / FACTS)
     _require_hash(f"{uri}/{TREES}", hashlib.sha256(trees).hexdigest(), sha256)
-    model = Model(trees, Facts.from_json(facts))
-    attribute = model.booster.attr(_ATTRIBUTE) or "none"
+    booster = xgb.Booster()
+    booster.load_model(bytearray(trees))
+    attribute = booster.attr(_ATTRIBUTE) or "none"
     _require_hash(f"{uri}/{FACTS}", hashlib.sha256(facts).hexdigest(), attribute)
-    return model
+    return Model(trees, Facts.from_json(facts))
 
 
 @contextmanager
@@ -194,5 +215,6 @@ def _require_hash(where: str, found: str, expected: str) -> None:
     if found != expected:
         raise DataError(
             f"{where} has SHA-256 {found[:12]}… but {expected[:12]}… was registered; the file was "
-            "changed or replaced and is not used. Restore it, or promote another version"
+            "changed or replaced and is not used. Restore it, or roll back to a former champion: "
+            "./nightshift rollback"
         )

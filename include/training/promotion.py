@@ -1,7 +1,8 @@
 """The gate: whether a trained model may serve, decided on evidence, in words and numbers.
 
 Both models are judged on the same out-of-time rows, rows that neither has seen, by the
-interval of their difference; days are resampled together for both.
+interval of their difference; days are resampled together for both. Whatever the difference
+says, the guardrails must hold.
 """
 
 from __future__ import annotations
@@ -13,9 +14,16 @@ from typing import Any, Literal
 import numpy as np
 
 from include.declare import UseCase
-from include.errors import ConfigurationError
-from include.training.encoding import Floats
-from include.training.evaluate import HIGHER_IS_BETTER, Days, Estimate, Evaluation, compare
+from include.lake import fingerprint
+from include.training import guardrails
+from include.training.evaluation.bootstrap import Estimate
+from include.training.evaluation.evaluate import (
+    Evaluation,
+    better_when_higher,
+    compare,
+    evaluate,
+)
+from include.training.guardrails import Contest, Guardrail
 
 LEAST_DAYS = 7
 """Fewest out-of-time days on which two models are compared."""
@@ -37,112 +45,106 @@ class Verdict:
     evidence: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Out-of-time rows that both models are judged on.
+def judge(use_case: UseCase, contest: Contest) -> Verdict:
+    """Decide about a challenger, against the champion if there is one.
 
-    Attributes:
-        challenger: scores and decision threshold of the challenger; `champion` likewise.
+    Refused: a bound of the gate or a guardrail is broken. Kept: it is not better beyond
+    chance, or there are too few common rows to tell.
     """
-
-    labels: Floats
-    days: Days
-    challenger: tuple[Floats, float]
-    champion: tuple[Floats, float]
-
-
-def refusals(use_case: UseCase, evaluation: Evaluation) -> list[str]:
-    """Return why a model is not promoted whoever it is compared with; empty if it may be.
-
-    Raises `ConfigurationError` for a primary metric the gate does not know.
-    """
-    gate = use_case.gate
-    if gate.metric not in HIGHER_IS_BETTER:
-        raise ConfigurationError(
-            f"{use_case.name}: the gate's metric {gate.metric!r} is none of "
-            f"{', '.join(HIGHER_IS_BETTER)}; correct Gate.metric in the declaration"
-        )
-    found = evaluation.metrics[gate.metric]
-    if found.value < gate.least:
-        return [
-            f"{gate.metric} {found} is below the {gate.least} declared as the least; the model "
-            "is worth nothing in service. Look at features and label"
-        ]
-    if found.value > gate.leak_above:
-        return [
-            f"{gate.metric} {found} is above {gate.leak_above}, which no honest model reaches; "
-            "a feature knows the answer. Look at the most important features and their known_at"
-        ]
-    return []
-
-
-def decide_first(use_case: UseCase, evaluation: Evaluation) -> Verdict:
-    """Decide about a model when there is no champion yet."""
-    why = refusals(use_case, evaluation)
-    if why:
-        return Verdict("refused", tuple(why))
-    metric = use_case.gate.metric
-    return Verdict(
-        "promoted",
-        (
-            f"first champion: {metric} {evaluation.metrics[metric]} on {evaluation.rows:,} "
-            f"out-of-time rows of {evaluation.days} days lies between {use_case.gate.least} and "
-            f"{use_case.gate.leak_above}",
-        ),
+    metric, days = use_case.gate.metric, len(np.unique(contest.days))
+    known: dict[str, Any] = {"metric": metric, "rows": len(contest.labels), "days": days}
+    known |= {"champion": contest.champion_version, "gate": identity(use_case)}
+    if days < LEAST_DAYS:
+        return _too_few(contest, days, known)
+    evaluation = evaluate(use_case, contest.labels, contest.challenger, contest.days)
+    if metric not in evaluation.metrics:
+        return _too_few(contest, days, known)
+    known["challenger"] = evaluation.plain()["metrics"]
+    theirs = None
+    if contest.champion is not None:
+        theirs = evaluate(use_case, contest.labels, contest.champion, contest.days)
+        known["incumbent"] = theirs.plain()["metrics"]
+    bounds = _out_of_bounds(use_case, evaluation)
+    if bounds:
+        return Verdict("refused", (bounds,), known)
+    rails = guardrails.check(use_case, contest, evaluation, theirs)
+    known["guardrails"] = [asdict(rail) for rail in rails]
+    if contest.champion is None:
+        return _guarded(rails, Verdict("promoted", (_within(use_case, evaluation),), known))
+    difference = compare(
+        use_case, metric, contest.labels, contest.challenger, contest.champion, contest.days
     )
+    known["difference"] = asdict(difference)
+    return _guarded(rails, _by_difference(use_case, difference, contest, known))
 
 
-def decide(
-    use_case: UseCase, evaluation: Evaluation, champion: str, rows: Rows, seed: int
-) -> Verdict:
-    """Decide between a challenger and the champion.
+def identity(use_case: UseCase) -> str:
+    """Return the fingerprint of a declared gate: another one may judge otherwise."""
+    return fingerprint.of_values(asdict(use_case.gate))
 
-    Args:
-        use_case: whose gate it is.
-        evaluation: of the challenger, on all its out-of-time rows.
-        champion: version of the champion, for the words.
-        rows: what the two are compared on.
-        seed: of the resampling.
-    """
-    why = refusals(use_case, evaluation)
-    if why:
-        return Verdict("refused", tuple(why))
-    days = len(np.unique(rows.days))
-    if days < LEAST_DAYS or len(np.unique(rows.labels)) != 2:
-        return Verdict(
-            "kept",
-            (
-                f"{days} out-of-time day(s) that neither model has seen are not enough to "
-                f"compare with champion {champion}; {LEAST_DAYS} with both classes are needed",
-            ),
+
+def _too_few(contest: Contest, days: int, known: Mapping[str, Any]) -> Verdict:
+    told = (
+        f"{days} out-of-time day(s) with {len(contest.labels):,} mature labels are not enough to "
+        f"judge; {LEAST_DAYS} days on which the metric is defined are needed"
+    )
+    if contest.champion is None:
+        return Verdict("refused", (told,), known)
+    why = f"{told}, unseen by both models; champion {contest.champion_version} stays"
+    return Verdict("kept", (why,), known)
+
+
+def _out_of_bounds(use_case: UseCase, evaluation: Evaluation) -> str | None:
+    """Return why a model is not promoted whoever it is compared with, or None."""
+    gate = use_case.gate
+    found = evaluation.metrics[gate.metric]
+    sign = 1 if better_when_higher(gate.metric) else -1
+    worse, better = ("below", "above") if sign > 0 else ("above", "below")
+    if sign * found.value <= sign * gate.worst:
+        return (
+            f"{gate.metric} {found} is {worse} the {gate.worst} declared as the worst; the model "
+            "is worth nothing in service. Look at features and label"
         )
-    metric = use_case.gate.metric
-    difference = compare(metric, rows.labels, rows.challenger, rows.champion, rows.days, seed)
-    evidence = {
-        "champion": champion,
-        "metric": metric,
-        "difference": asdict(difference),
-        "rows": len(rows.labels),
-        "days": days,
-    }
-    return _by_difference(difference, metric, champion, len(rows.labels), days, evidence)
+    if sign * found.value >= sign * gate.too_good:
+        return (
+            f"{gate.metric} {found} is {better} {gate.too_good}, which no honest model reaches; a "
+            "feature knows the answer. Look at the most important features and their known_at"
+        )
+    return None
+
+
+def _within(use_case: UseCase, evaluation: Evaluation) -> str:
+    gate = use_case.gate
+    return (
+        f"no champion yet: {gate.metric} {evaluation.metrics[gate.metric]} on "
+        f"{evaluation.rows:,} out-of-time rows of {evaluation.days} days lies between "
+        f"{gate.worst} and {gate.too_good}"
+    )
 
 
 def _by_difference(
-    difference: Estimate,
-    metric: str,
-    champion: str,
-    rows: int,
-    days: int,
-    evidence: Mapping[str, Any],
+    use_case: UseCase, difference: Estimate, contest: Contest, known: Mapping[str, Any]
 ) -> Verdict:
-    where = f"on {rows:,} rows of {days} days that neither has seen"
+    least = use_case.gate.least_gain
     told = (
-        f"{metric} differs from champion {champion} by {difference.value:+.4f} "
-        f"[{difference.lower:+.4f}, {difference.upper:+.4f}] {where}"
+        f"against champion {contest.champion_version} {known['metric']} is better by "
+        f"{difference.value:+.4f} [{difference.lower:+.4f}, {difference.upper:+.4f}] on "
+        f"{known['rows']:,} rows of {known['days']} days that neither has seen"
     )
-    if difference.lower > 0:
-        return Verdict("promoted", (f"{told}: the whole interval is above zero",), evidence)
+    if difference.lower > least:
+        return Verdict("promoted", (f"{told}: the whole interval is above {least:g}",), known)
     if difference.upper < 0:
-        return Verdict("kept", (f"{told}: the champion is better",), evidence)
-    return Verdict("kept", (f"{told}: that may be chance",), evidence)
+        return Verdict("kept", (f"{told}: the champion is better",), known)
+    if difference.lower > 0:
+        return Verdict("kept", (f"{told}: a gain of {least:g} is wanted, beyond chance",), known)
+    return Verdict("kept", (f"{told}: that may be chance",), known)
+
+
+def _guarded(rails: list[Guardrail], verdict: Verdict) -> Verdict:
+    """Refuse what would be promoted while a guardrail is broken; say so in any case."""
+    broken = tuple(f"{rail.name}: {rail.words}" for rail in rails if not rail.passed)
+    if not broken:
+        return verdict
+    if verdict.decision != "promoted":
+        return Verdict(verdict.decision, (*verdict.reasons, *broken), verdict.evidence)
+    return Verdict("refused", (*broken, *verdict.reasons), verdict.evidence)

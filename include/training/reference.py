@@ -20,7 +20,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.declare import Monitoring
+from include.declare_model import Monitoring
 from include.errors import DataError, StorageUnavailable
 from include.lake import fingerprint
 from include.training.distance import Blocks, Floats, jensen_shannon, wasserstein

@@ -22,7 +22,12 @@ from filelock import FileLock
 from sqlalchemy.exc import SADeprecationWarning
 
 from include import catalog
-from include.errors import ConfigurationError, NightshiftError, StorageUnavailable
+from include.errors import (
+    ConfigurationError,
+    DataError,
+    NightshiftError,
+    StorageUnavailable,
+)
 from include.settings import TELEMETRY_OFF, Settings
 
 for _name, _value in TELEMETRY_OFF.items():
@@ -30,10 +35,13 @@ for _name, _value in TELEMETRY_OFF.items():
 
 from mlflow import MlflowClient  # noqa: E402 - telemetry is off first
 from mlflow.entities import Metric, Param, RunTag  # noqa: E402
+from mlflow.exceptions import MlflowException  # noqa: E402
 
 ALIAS = "champion"
 FOLDER = "model"
 _SHA256 = "sha256"
+
+_log = logging.getLogger(__name__)
 
 for _name in ("mlflow.store.db.utils", "alembic.runtime.migration", "mlflow.tracking"):
     logging.getLogger(_name).setLevel(logging.WARNING)
@@ -113,12 +121,33 @@ class Registry:
         found = aliases.get(ALIAS)
         return None if found is None else str(found)
 
-    def point(self, version: str) -> bool:
-        """Let the alias `champion` point at a version; returns whether that changed it."""
-        if self.champion() == version:
-            return False
+    def point(self, version: str) -> None:
+        """Let the alias `champion` point at a version; raises `DataError` if MLflow lost it."""
         with _speaking(self.name):
-            self.client.set_registered_model_alias(self.name, ALIAS, version)
+            try:
+                self.client.set_registered_model_alias(self.name, ALIAS, version)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                    raise
+                raise DataError(
+                    f"the ledger's champion of {self.name} is version {version}, which MLflow no "
+                    "longer has; restore it from MLflow's trash or a backup, or roll back to "
+                    f"another: ./nightshift rollback {self.name} --to VERSION --reason …"
+                ) from error
+
+    def attach(self, version: str, folder: Path) -> bool:
+        """Log the files of `folder` beside a version's model, in place of those before.
+
+        Returns whether that was possible: the run of a version may have been deleted, which
+        takes nothing from the model's own files.
+        """
+        with _speaking(self.name):
+            try:
+                run_id = self.client.get_model_version(self.name, version).run_id
+                self.client.log_artifacts(run_id, str(folder), FOLDER)
+            except MlflowException as error:
+                _log.warning("nothing is attached to version %s: %s", version, error.message)
+                return False
         return True
 
 

@@ -1,129 +1,149 @@
-"""What becomes of a fitted candidate outside its own process: version, verdict, alias."""
+"""What becomes of a fitted model outside its own process: version, files, card, alias."""
 
 from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Mapping
-from datetime import date
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from include.declare import UseCase
-from include.errors import NightshiftError
-from include.training import ledger, model, promotion
-from include.training.candidate import SCHEDULE_ONLY, Candidate
-from include.training.fit import labels_of
-from include.training.ledger import Champion
-from include.training.promotion import Rows, Verdict
+from include.errors import DataError, NightshiftError
+from include.training import card as cards
+from include.training import ledger, model
+from include.training.assessment import SCHEDULE_ONLY
+from include.training.candidate import Candidate
+from include.training.evaluation.bootstrap import told
+from include.training.ledger import Entry
 from include.training.registry import Registry, Version
-from include.training.split import as_days
-from include.window import parse_day
 from include.workspace import Workspace
 
 _log = logging.getLogger(__name__)
 
 
-def register(
-    registry: Registry,
-    use_case: UseCase,
-    candidate: Candidate,
-    evidence: Mapping[str, Any],
-    as_of: date,
-) -> Version:
+def register(registry: Registry, use_case: UseCase, candidate: Candidate) -> Version:
     """Return the registry's version of these bytes, made now unless a killed run made it."""
-    sha256 = candidate.model.sha256
+    sha256, evidence = candidate.model.sha256, candidate.evidence
     found = registry.find(sha256)
     if found is not None and _readable(found, sha256):
         return found
+    as_of, refit_of = candidate.model.facts.as_of, evidence.get("refit_of")
+    named = f"refit of version {refit_of} as of {as_of}" if refit_of else f"as of {as_of}"
     with tempfile.TemporaryDirectory(prefix="nightshift-train-") as name:
-        candidate.save(Path(name), evidence)
+        candidate.save(Path(name))
         return registry.register(
             Path(name),
-            run_name=f"as of {as_of}",
+            run_name=named,
             sha256=sha256,
-            description=f"Trained as of {as_of}: {beside_baselines(candidate)}",
+            description=f"Trained {named}: {beside_baselines(evidence)}",
             params={
-                **use_case.training.parameters,
-                "rounds": candidate.rounds,
-                "seed": use_case.training.seed,
+                **evidence["parameters"],
+                "rounds": evidence["rounds"],
+                "seed": evidence["seed"],
                 "features": ", ".join(candidate.model.facts.features),
             },
-            metrics=_metrics(candidate),
+            metrics={} if refit_of else _metrics(evidence),
             tags={
-                "as_of": as_of.isoformat(),
+                "as_of": as_of,
                 "feature_service": use_case.feature_service,
                 "frame_sha256": str(evidence["frame_sha256"]),
+                **({"refit_of": str(refit_of)} if refit_of else {}),
             },
         )
 
 
-def judge(use_case: UseCase, candidate: Candidate, champion: Champion | None) -> Verdict:
-    """Let the gate decide between a candidate and the champion, if there is one.
+def repeat_champion(workspace: Workspace, registry: Registry, heal: bool = True) -> None:
+    """Let the registry's alias say what the ledger says; only look at it without `heal`.
 
-    Raises `DataError` when the champion's file is not the one that was promoted.
+    The alias lags when a run died between the two; then it names nothing or the champion
+    before, and is set. Anything else was said by somebody else.
+
+    Raises `DataError` naming both when the alias was moved by another hand.
     """
-    if champion is None:
-        verdict = promotion.decide_first(use_case, candidate.evaluation)
-    else:
-        verdict = _against(use_case, candidate, champion)
-    evidence = {"champion": champion and champion.model_version, **verdict.evidence}
-    return Verdict(verdict.decision, verdict.reasons, evidence)
-
-
-def repeat_champion(workspace: Workspace, registry: Registry) -> None:
-    """Let the registry's alias say what the ledger says."""
     with workspace.warehouse.reading() as connection:
-        serving = ledger.champion(connection, registry.name)
-    if serving is not None and registry.point(serving.model_version):
-        _log.info("%s: the alias champion is now version %s", registry.name, serving.model_version)
-
-
-def beside_baselines(candidate: Candidate) -> str:
-    """Return how good a candidate is beside the schedule alone, in words."""
-    found = candidate.evaluation.metrics["auc"]
-    plain = candidate.baselines[SCHEDULE_ONLY].metrics["auc"]
-    gain = candidate.history_gain
-    told = "beats" if gain.lower > 0 else "does not clearly beat"
-    return (
-        f"AUC {found}, the schedule alone {plain}; with history the model {told} the schedule "
-        f"alone ({gain.value:+.4f} [{gain.lower:+.4f}, {gain.upper:+.4f}])"
-    )
-
-
-def _against(use_case: UseCase, candidate: Candidate, champion: Champion) -> Verdict:
-    """Compare on the candidate's out-of-time rows that the champion has not seen either."""
-    theirs = model.load(champion.artifact_uri, champion.sha256)
-    missing = [name for name in theirs.facts.features if name not in candidate.test.columns]
-    if missing:
-        return Verdict(
-            "kept",
-            (
-                f"champion {champion.model_version} needs {', '.join(missing)}, which the frame "
-                "no longer has, so the two cannot be compared on the same rows",
-            ),
+        service = ledger.in_service(connection, registry.name)
+    serving = service[-1] if service else None
+    before = [
+        it.model_version
+        for it in service
+        if serving and it.entry < serving.entry and it.model_version != serving.refit_of
+    ]
+    said = registry.champion()
+    if said == (serving and serving.model_version):
+        return
+    if serving is None or said not in (None, *before[-1:]):
+        ours = f"version {serving.model_version}" if serving else "nobody"
+        way = f"./nightshift rollback {registry.name} --to VERSION --reason …"
+        raise DataError(
+            f"{registry.name}: the ledger's champion is {ours}, but MLflow's alias 'champion' "
+            f"names version {said}, and the ledger decides. Set the alias back in MLflow (or "
+            f"remove it); to change the champion use {way}, or ./nightshift promote"
         )
-    seen = parse_day(theirs.facts.seen_through)
-    test = candidate.test[[day.item() > seen for day in as_days(candidate.test["target_date"])]]
-    rows = Rows(
-        labels_of(test, candidate.model.facts.label),
-        as_days(test["target_date"]),
-        (candidate.model.predict(test), candidate.model.facts.threshold),
-        (theirs.predict(test), theirs.facts.threshold),
-    )
-    return promotion.decide(
-        use_case, candidate.evaluation, champion.model_version, rows, use_case.training.seed
+    if not heal:
+        return
+    registry.point(serving.model_version)
+    _log.info("%s: the alias champion is now version %s", registry.name, serving.model_version)
+
+
+def publish_cards(
+    workspace: Workspace, registry: Registry, use_case: UseCase, versions: Iterable[str | None]
+) -> None:
+    """Write the cards of versions from the ledger and attach them to their models.
+
+    A card that cannot be written, because its model's files are gone or not as registered, is
+    logged: what was decided stands without it.
+    """
+    with workspace.warehouse.reading() as connection:
+        history = ledger.history(connection, use_case.name)
+    for version in sorted({it for it in versions if it is not None}):
+        try:
+            card = card_of(use_case, history, version)
+        except NightshiftError as error:
+            _log.warning("the card of version %s was not written: %s", version, error)
+            continue
+        with tempfile.TemporaryDirectory(prefix="nightshift-card-") as name:
+            cards.write(Path(name), card)
+            registry.attach(version, Path(name))
+
+
+def card_of(use_case: UseCase, history: Sequence[Entry], version: str) -> cards.Card:
+    """Return a version's card as the ledger stands; its model's file must be as registered."""
+    entry = next(it for it in history if it.model_version == version and it.event == "registered")
+    theirs = {version, entry.refit_of or version}
+    theirs |= {it.model_version for it in history if it.refit_of == version}
+    mine = [
+        it
+        for it in history
+        if theirs & {it.model_version, it.refit_of, it.evidence.get("champion")}
+    ]
+    return cards.render(use_case, model.load(entry.artifact_uri, entry.sha256).facts, entry, mine)
+
+
+def beside_baselines(evidence: Mapping[str, Any]) -> str:
+    """Return how good a model is beside the schedule alone, in words."""
+    metric, gain = evidence["metric"], evidence["history_gain"]
+    found = evidence["model"]["metrics"].get(metric)
+    plain = evidence["baselines"][SCHEDULE_ONLY]["metrics"].get(metric)
+    compared = f"{metric} {told(found)}, the schedule alone {told(plain)}"
+    if gain is None:
+        return compared
+    verb = "beats" if gain["lower"] > 0 else "does not clearly beat"
+    return (
+        f"{compared}; with history the model "
+        f"{verb} the schedule alone ({gain['value']:+.4f} [{gain['lower']:+.4f}, "
+        f"{gain['upper']:+.4f}])"
     )
 
 
-def _metrics(candidate: Candidate) -> dict[str, float]:
+def _metrics(evidence: Mapping[str, Any]) -> dict[str, float]:
     metrics = {
-        f"{name}{suffix}": value
-        for name, found in candidate.evaluation.metrics.items()
-        for suffix, value in (("", found.value), ("_lower", found.lower), ("_upper", found.upper))
+        f"{name}{suffix}": found[part]
+        for name, found in evidence["model"]["metrics"].items()
+        for suffix, part in (("", "value"), ("_lower", "lower"), ("_upper", "upper"))
     }
-    for baseline, evaluation in candidate.baselines.items():
-        metrics |= {f"{baseline}_{n}": found.value for n, found in evaluation.metrics.items()}
+    for baseline, evaluation in evidence["baselines"].items():
+        metrics |= {f"{baseline}_{n}": found["value"] for n, found in evaluation["metrics"].items()}
     return metrics
 
 

@@ -27,7 +27,7 @@ class Split:
 
     Attributes:
         train: the trees are grown on these.
-        validation: early stopping and the decision threshold.
+        validation: early stopping.
         test: out-of-time evaluation; the model never saw them.
     """
 

@@ -19,7 +19,7 @@ PREFACE = """# The warehouse
 <!-- made by `make docs` from the tables themselves; do not edit -->
 
 Types are those of Postgres. On SQLite instants are stored without an offset and are UTC.
-Every score leads to its lineage by one join: `scores.run_id = score_runs.run_id`.
+Every score leads to its lineage by one join, on `run_id` and `model_version` of `score_runs`.
 """
 
 
@@ -29,7 +29,7 @@ def render() -> str:
     for name in catalog.use_case_names():
         tables = use_case_tables(catalog.use_case(name))
         blocks.append(f"## Use case `{name}`\n")
-        blocks.extend(_table(table) for table in (tables.scores, tables.revisions, tables.outcomes))
+        blocks.extend(_table(table) for table in tables.all)
         blocks.append(_views(tables.scores.name))
     blocks.append("## Common tables\n")
     blocks.extend(_table(metadata.tables[name]) for name in sorted(metadata.tables))

@@ -63,24 +63,63 @@ def replace_days(
 
 
 @dataclass(frozen=True)
+class Restatement:
+    """How far scores that were published moved when others took their place.
+
+    Attributes:
+        updated: rows whose content differs from before, were it only a reason.
+        removed: rows whose key is no longer there.
+        largest: absolute change of a prediction, at most; `total` the sum over updated rows.
+        flipped: updated rows decided otherwise than before.
+    """
+
+    updated: int = 0
+    removed: int = 0
+    largest: float = 0.0
+    total: float = 0.0
+    flipped: int = 0
+
+    def __add__(self, other: Restatement) -> Restatement:
+        return Restatement(
+            self.updated + other.updated,
+            self.removed + other.removed,
+            max(self.largest, other.largest),
+            self.total + other.total,
+            self.flipped + other.flipped,
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.updated or self.removed)
+
+    def __str__(self) -> str:
+        told = f"{self.updated + self.removed} published score(s) were restated"
+        if self.removed:
+            told += f", {self.removed} of them removed"
+        if self.updated:
+            told += (
+                f"; predictions moved by {self.total / self.updated:.3g} on average and "
+                f"{self.largest:.3g} at most, {self.flipped} decision(s) flipped"
+            )
+        return told
+
+
+@dataclass(frozen=True)
 class ScoreChange:
     """What a replacement of scores changed.
 
     Attributes:
-        rows_changed: inserted + updated + removed.
+        rows_changed: inserted, updated and removed.
         content_hash: fingerprint of all scores of the days, of keys, prediction, decision,
             reasons and model version; the same for any row order and on both databases.
         inserted: rows whose key was not there.
-        updated: rows whose content differs from before.
-        removed: rows whose key is no longer there.
+        restated: rows that were, and how far they moved.
         day_hashes: the fingerprint of each day alone.
     """
 
     rows_changed: int
     content_hash: str
     inserted: int
-    updated: int
-    removed: int
+    restated: Restatement
     day_hashes: Mapping[date, str]
 
 
@@ -119,8 +158,7 @@ def replace_scores(
         rows_changed=status.inserted + status.updated + status.removed,
         content_hash=frames.combine(hashes),
         inserted=status.inserted,
-        updated=status.updated,
-        removed=status.removed,
+        restated=_restated(tables, new, present, status),
         day_hashes=hashes,
     )
 
@@ -134,10 +172,26 @@ def content_hashes(
     return frames.day_hashes(tables.scores, canonical, tables.key, _hashed(tables), days)
 
 
+def _restated(
+    tables: UseCaseTables, new: pd.DataFrame, present: pd.DataFrame, status: frames.Comparison
+) -> Restatement:
+    columns = [*tables.key, "prediction", "decision"]
+    before, after = present.loc[status.superseded, columns], new.loc[status.written, columns]
+    both = after.merge(before, on=list(tables.key), suffixes=("", "_before"))
+    moved = (both["prediction"] - both["prediction_before"]).abs()
+    return Restatement(
+        updated=status.updated,
+        removed=status.removed,
+        largest=float(moved.max()) if len(moved) else 0.0,
+        total=float(moved.sum()),
+        flipped=int((both["decision"] != both["decision_before"]).fillna(False).sum()),
+    )
+
+
 def _hashed(tables: UseCaseTables) -> tuple[str, ...]:
     """Return the content that the contract's fingerprint covers."""
-    named = ("prediction", "decision", "model_version")
-    return tuple(name for name in tables.content if name in named or name.startswith("reason_"))
+    named, parts = ("prediction", "decision", "model_version"), ("prediction_q", "reason_")
+    return tuple(name for name in tables.content if name in named or name.startswith(parts))
 
 
 def _check(tables: UseCaseTables, days: Collection[date], rows: pd.DataFrame) -> None:

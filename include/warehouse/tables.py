@@ -126,7 +126,7 @@ score_runs = sa.Table(
     metadata,
     required("run_id", sa.Text, "the stage run that scored"),
     required("use_case", sa.Text, "the use case scored"),
-    required("model_version", sa.Text, "version of the champion that scored"),
+    required("model_version", sa.Text, "version of the model that scored"),
     required("model_sha256", sa.Text, "SHA-256 of the model file"),
     required("feature_service", sa.Text, "Feast feature service the features came from"),
     required("lake_versions", JSON, "lake table → version the features were read at"),
@@ -136,9 +136,10 @@ score_runs = sa.Table(
     required("content_hash", sa.Text, "fingerprint of keys, predictions, decisions and reasons"),
     optional("code_revision", sa.Text, "git commit of the code that ran"),
     optional("data_days", JSON, "the data days scored, a list of YYYY-MM-DD"),
-    sa.PrimaryKeyConstraint("run_id"),
+    optional("model_policy", sa.Text, "why this model: champion_now, champion_asof or pinned"),
+    sa.PrimaryKeyConstraint("run_id", "model_version"),
     sa.Index(None, "use_case"),
-    comment="Lineage of scores, by run_id: model, features, lake versions and code",
+    comment="Lineage of scores, by run and model: features, lake versions and code",
 )
 
 model_ledger = sa.Table(
@@ -148,7 +149,11 @@ model_ledger = sa.Table(
     required("use_case", sa.Text, "the use case the model serves"),
     required("model_version", sa.Text, "version in the model registry"),
     required("sha256", sa.Text, "SHA-256 of the model file"),
-    required("event", sa.Text, "registered, promoted, kept, refused or rolled_back"),
+    required(
+        "event",
+        sa.Text,
+        "registered, proposed, shadowed, promoted, kept, refused or rolled_back",
+    ),
     required("actor", sa.Text, "who or what decided"),
     required("reason", sa.Text, "why, in words"),
     optional("evidence", JSON, "the numbers the decision rests on"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -36,6 +37,7 @@ class UseCaseTables:
         scores: what is true now; unique by data day, target date and entity keys.
         revisions: the score rows that were superseded, with `valid_to`.
         outcomes: mature truth; unique by target date and entity keys.
+        shadow: what models in shadow predicted; unique by model version and score key.
         key: names of the columns that identify a score.
         content: names of the score columns that come from scoring, key and run aside.
     """
@@ -43,8 +45,14 @@ class UseCaseTables:
     scores: sa.Table
     revisions: sa.Table
     outcomes: sa.Table
+    shadow: sa.Table
     key: tuple[str, ...]
     content: tuple[str, ...]
+
+    @property
+    def all(self) -> tuple[sa.Table, ...]:
+        """Every table of the use case."""
+        return (self.scores, self.revisions, self.outcomes, self.shadow)
 
     @property
     def entity_key(self) -> tuple[str, ...]:
@@ -60,7 +68,8 @@ def use_case_tables(use_case: UseCase) -> UseCaseTables:
     metadata = sa.MetaData()
     name = use_case.name
     keys = ("data_day", "target_date", *use_case.key_names)
-    content = (*(column.name for column in use_case.score_columns), *_CONTENT)
+    extra = tuple(column.name for column in use_case.score_columns)
+    content = (*extra, *_CONTENT, *quantile_columns(use_case).values())
     _refuse_collisions(use_case, (*keys, *content, *_PROVENANCE, "valid_to", "revision", "label"))
     scores = sa.Table(
         f"{name}_scores",
@@ -80,20 +89,17 @@ def use_case_tables(use_case: UseCase) -> UseCaseTables:
         sa.Index(f"ix_{name}_scores_revisions_key", *keys),
         comment=f"Scores of {name} that were superseded: what we said before",
     )
-    outcomes = sa.Table(
-        f"{name}_outcomes",
-        metadata,
-        required("target_date", sa.Date, "the day the outcome happened"),
-        *(_declared(column, required) for column in use_case.entity_keys),
-        optional(
-            "label", sa.Double, f"the truth; empty when there is none. {use_case.label.meaning}"
-        ),
-        required("matured_at", UTC, "from when the label can no longer change, UTC"),
-        required("run_id", sa.Text, "the stage run that wrote the row"),
-        sa.PrimaryKeyConstraint(*keys[1:], name=f"pk_{name}_outcomes"),
-        comment=f"Mature outcomes of {name}",
-    )
-    return UseCaseTables(scores, revisions, outcomes, keys, content)
+    outcomes = _outcomes(metadata, use_case, keys[1:])
+    shadow = _shadow(metadata, use_case, keys)
+    return UseCaseTables(scores, revisions, outcomes, shadow, keys, content)
+
+
+def quantile_columns(use_case: UseCase) -> dict[float, str]:
+    """Return declared quantile → its score column: 0.1 → `prediction_q10`, 0.025 → `…_q025`."""
+    if use_case.task != "regression":
+        return {}
+    digits = {q: f"{Decimal(str(q)):f}".partition(".")[2] for q in use_case.training.quantiles}
+    return {q: f"prediction_q{found.ljust(2, '0')}" for q, found in digits.items()}
 
 
 def apply(warehouse: Warehouse, use_case: UseCase) -> list[str]:
@@ -111,27 +117,77 @@ def apply(warehouse: Warehouse, use_case: UseCase) -> list[str]:
         lock(warehouse, "init", use_case.name),
         warehouse.transaction() as connection,
     ):
-        for table in (tables.scores, tables.revisions, tables.outcomes):
+        for table in tables.all:
             done += _create_or_widen(connection, table)
         done += create_views(connection, tables.scores, tables.revisions, tables.outcomes)
     return done
 
 
-def _score_columns(use_case: UseCase) -> list[sa.Column[Any]]:
+def _outcomes(metadata: sa.MetaData, use_case: UseCase, key: Sequence[str]) -> sa.Table:
+    return sa.Table(
+        f"{use_case.name}_outcomes",
+        metadata,
+        required("target_date", sa.Date, "the day the outcome happened"),
+        *(_declared(column, required) for column in use_case.entity_keys),
+        optional(
+            "label", sa.Double, f"the truth; empty when there is none. {use_case.label.meaning}"
+        ),
+        required("matured_at", UTC, "from when the label can no longer change, UTC"),
+        required("run_id", sa.Text, "the stage run that wrote the row"),
+        sa.PrimaryKeyConstraint(*key, name=f"pk_{use_case.name}_outcomes"),
+        comment=f"Mature outcomes of {use_case.name}",
+    )
+
+
+def _shadow(metadata: sa.MetaData, use_case: UseCase, key: Sequence[str]) -> sa.Table:
+    name = f"{use_case.name}_shadow_scores"
+    return sa.Table(
+        name,
+        metadata,
+        required("model_version", sa.Text, "the model in shadow"),
+        *_key_columns(use_case),
+        *_predicted(),
+        required("scored_at", UTC, "when the model predicted, UTC"),
+        required("run_id", sa.Text, "the stage run that predicted"),
+        sa.PrimaryKeyConstraint("model_version", *key, name=f"pk_{name}"),
+        comment=f"What challengers of {use_case.name} say beside the champion, for the gate alone",
+    )
+
+
+def _key_columns(use_case: UseCase) -> list[sa.Column[Any]]:
     return [
         required("data_day", sa.Date, "the data day the score was computed from"),
         required("target_date", sa.Date, "the day the score is about"),
         *(_declared(column, required) for column in use_case.entity_keys),
+    ]
+
+
+def _predicted() -> list[sa.Column[Any]]:
+    meaning = "the model's output; a probability for a binary task, in the label's unit for others"
+    return [
+        required("prediction", sa.Double, meaning),
+        optional("decision", sa.Boolean, "whether prediction reaches threshold; binary tasks only"),
+        optional("threshold", sa.Double, "from which a prediction is decided; binary tasks only"),
+    ]
+
+
+def _score_columns(use_case: UseCase) -> list[sa.Column[Any]]:
+    return [
+        *_key_columns(use_case),
         *(_declared(column, optional) for column in use_case.score_columns),
-        required("prediction", sa.Double, "the model's output; a probability for a binary task"),
-        optional("decision", sa.Boolean, "whether prediction reaches threshold"),
-        optional("threshold", sa.Double, "the threshold chosen with the model"),
+        *_predicted(),
+        *(
+            optional(name, sa.Double, f"the truth is predicted to lie below it with chance {q:g}")
+            for q, name in quantile_columns(use_case).items()
+        ),
         required("model_version", sa.Text, "the model that scored"),
         *(column for rank in REASONS for column in _reason_columns(rank)),
         optional("reason_method", sa.Text, "exact or approximate contributions"),
         required("scored_at", UTC, "when the score was computed, UTC"),
         required("valid_from", UTC, "from when the row is what we say, UTC"),
-        required("run_id", sa.Text, "the stage run that scored; joins to score_runs"),
+        required(
+            "run_id", sa.Text, "the stage run that scored; with model_version the key of score_runs"
+        ),
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,7 @@ def test_wrong_results_fail_the_command_and_missed_budgets_do_not(
     monkeypatch.setitem(command.GROUPS, "features", group)
     page = tmp_path / "page.md"
 
-    assert command.main(["--write", str(page)]) == 1
+    assert command.main(["features", "--write", str(page)]) == 1
     assert "NOT met" in capsys.readouterr().out
     kept = json.loads((tmp_path / "bench" / "features.json").read_text(encoding="utf-8"))
     assert kept["faults"] == ["a cell differs"]
@@ -75,6 +76,28 @@ def test_reports_show_tables_budgets_and_faults() -> None:
     assert "Measured on: processors 2." in page
 
 
+def test_the_page_keeps_the_groups_that_were_not_measured_now() -> None:
+    other = replace(REPORT, title="Another group", tables=(), budgets=(), faults=())
+    both = as_markdown([(REPORT, {"processors": "2"}), (other, {"processors": "2"})])
+
+    again = as_markdown([(REPORT, {"processors": "8"})], both)
+
+    assert again == both.replace("processors 2", "processors 8", 1)
+    assert again.count("\n## ") == 2
+    assert as_markdown([], both) == both
+    one = as_markdown([(REPORT, {"processors": "2"})])
+    assert as_markdown([(other, {"processors": "2"})], one) == both
+
+
+def test_the_page_in_the_documentation_can_be_added_to() -> None:
+    page = (child.REPOSITORY / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+
+    added = as_markdown([(replace(REPORT, title="Another group"), {})], page)
+
+    assert added.startswith(page)
+    assert added.endswith("**Wrong: a cell differs.**\n")
+
+
 def test_a_child_that_dies_leaves_its_last_word() -> None:
     with pytest.raises(ChildFailed, match="No module named 'nothing'"):
         child.run("nothing:at_all")
@@ -87,7 +110,7 @@ def test_a_child_leaves_nothing_behind() -> None:
 
 
 def test_the_command_imports_nothing_that_would_weigh_on_its_children() -> None:
-    heavy = {"duckdb", "feast", "numpy", "pandas", "pyarrow"}
+    heavy = {"duckdb", "feast", "numpy", "optuna", "pandas", "pyarrow", "sklearn", "xgboost"}
     code = f"import sys, bench.__main__; print(sorted({heavy} & set(sys.modules)))"
 
     found = subprocess.run(

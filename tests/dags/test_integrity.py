@@ -48,7 +48,9 @@ def test_every_file_gives_dags_and_no_errors(bag: DagBag) -> None:
 def test_every_declaration_has_its_dags(bag: DagBag) -> None:
     datasets = {f"{n}_{p}" for n in catalog.dataset_names() for p in ("nightly", "backfill")}
     use_cases = {
-        f"{n}_{p}" for n in catalog.use_case_names() for p in ("nightly", "train", "backfill")
+        f"{n}_{p}"
+        for n in catalog.use_case_names()
+        for p in ("nightly", "train", "backfill", "rollback")
     }
     assert datasets | use_cases <= set(bag.dags)
 
@@ -60,7 +62,7 @@ def test_files_stay_thin() -> None:
 
 def test_every_dag_explains_itself(bag: DagBag) -> None:
     names = {*catalog.dataset_names(), *catalog.use_case_names()}
-    purposes = {"nightly", "train", "backfill", "operations"}
+    purposes = {"nightly", "train", "backfill", "rollback", "operations"}
     for dag in bag.dags.values():
         assert dag.description, dag.dag_id
         assert dag.doc_md and "POST /api/v2/dags/" in dag.doc_md, dag.dag_id

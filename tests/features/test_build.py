@@ -10,8 +10,9 @@ import pytest
 from include.declare import FeatureView
 from include.errors import ConfigurationError, DaysStopped, RowsLost
 from include.features import build
-from include.features.build import build_features
+from include.features.build import build_features, current_days, features_as_known
 from include.ingestion.landing import ingest
+from include.lake import fingerprint, names
 from include.window import Window
 from include.workspace import Workspace
 from tests.planted import PLANTED, Faults
@@ -58,6 +59,48 @@ def test_rates_are_those_counted_by_hand(workspace: Workspace) -> None:
         assert row["late_rate_7d"] == round(late / rows["arrival_delay"].notna().sum(), 6)
         assert row["event_timestamp"] == cutoff[DAY]
     assert set(found["carrier"]) == set(known["carrier"])
+
+
+def test_features_as_known_are_those_of_the_night_whatever_landed_since(
+    workspace: Workspace,
+) -> None:
+    ingest(workspace, PLANTED, Window(BEFORE, AFTER))
+    build_features(workspace, PLANTED, Window(BEFORE, AFTER))
+    known = features_as_known(workspace, PLANTED, PLANTED.feature_views, DAY)
+    assert known.keys() == {view.name for view in PLANTED.feature_views}
+    for view in PLANTED.feature_views:
+        stored = workspace.lake.read(names.features(PLANTED, view), [DAY])
+        assert len(stored) > 0
+        ours, theirs = (fingerprint.of_days(rows, [DAY]) for rows in (known[view.name], stored))
+        assert ours == theirs, view.name
+
+
+def test_features_as_known_leave_out_what_was_known_later(
+    workspace: Workspace, faults: Faults
+) -> None:
+    (view,) = [it for it in PLANTED.feature_views if it.name == "carrier_delays"]
+    after = PLANTED.cutoff(DAY) + timedelta(microseconds=1)
+    faults.change("flights", DAY, lambda rows: rows.assign(known_at=after))
+    ingest(workspace, PLANTED, Window.night(DAY))
+    assert not len(features_as_known(workspace, PLANTED, [view], DAY)[view.name])
+    faults.change("flights", DAY, lambda rows: rows.assign(known_at=PLANTED.cutoff(DAY)))
+    ingest(workspace, PLANTED, Window.night(DAY))
+    assert len(features_as_known(workspace, PLANTED, [view], DAY)[view.name]) > 10
+
+
+def test_days_are_current_until_what_they_look_back_on_lands_again(
+    workspace: Workspace, faults: Faults
+) -> None:
+    window = Window(BEFORE, AFTER)
+    ingest(workspace, PLANTED, window)
+    assert not current_days(workspace, PLANTED, window)
+    build_features(workspace, PLANTED, Window(BEFORE, DAY))
+    assert current_days(workspace, PLANTED, window) == [BEFORE, DAY]
+    faults.change("flights", DAY, lambda f: f.assign(arrival_delay=f["arrival_delay"] + 30))
+    ingest(workspace, PLANTED, window)
+    assert current_days(workspace, PLANTED, window) == [BEFORE]
+    build_features(workspace, PLANTED, window)
+    assert current_days(workspace, PLANTED, window) == list(window)
 
 
 @pytest.mark.parametrize(

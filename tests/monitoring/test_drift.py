@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.declare import Monitoring
+from include.declare_model import Monitoring
 from include.monitoring.drift import Drift, Verdict, judge, measure
 from include.training.reference import PREDICTION
 from include.training.split import as_days

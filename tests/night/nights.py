@@ -70,7 +70,7 @@ def rows(workspace: Workspace, table: sa.Table) -> list[tuple[Any, ...]]:
 def everything(workspace: Workspace) -> dict[str, Any]:
     """Return all rows of all tables but `stage_runs`, whole, and the lake's versions."""
     mine = use_case_tables(PLANTED_USE_CASE)
-    read = [*tables.metadata.sorted_tables, mine.scores, mine.revisions, mine.outcomes]
+    read = [*tables.metadata.sorted_tables, *mine.all]
     seen: dict[str, Any] = {}
     with workspace.warehouse.reading() as connection:
         for table in read:

@@ -88,7 +88,9 @@ def test_one_join_gives_every_score_its_lineage(in_order: Path) -> None:
         total = connection.execute(sa.select(sa.func.count()).select_from(scores)).scalar_one()
         joined = connection.execute(
             sa.select(scores.c.reason_1, scores.c.reason_3, *wanted).join(
-                runs, scores.c.run_id == runs.c.run_id
+                runs,
+                (scores.c.run_id == runs.c.run_id)
+                & (scores.c.model_version == runs.c.model_version),
             )
         ).all()
     assert total == len(joined) > 6000

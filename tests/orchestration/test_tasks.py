@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -15,31 +17,17 @@ from airflow.sdk.exceptions import (
 )
 
 from include.datasets.nyc_flights.declaration import DATASET
-from include.errors import DataError, DaysStopped, SourceNotReady, UsageError
+from include.declare import UseCase
+from include.errors import DaysStopped, SourceNotReady
 from include.orchestration import tasks
 from include.settings import Settings
 from include.use_cases.flight_delay.declaration import USE_CASE
-from include.warehouse.stages import StageResult, stage_run
+from include.warehouse.migrate import upgrade
+from include.warehouse.stages import StageResult
 from include.window import Window
-from include.workspace import Workspace
+from include.workspace import Workspace, open_workspace
 
 DAY = date(2013, 10, 7)
-
-
-@pytest.fixture
-def running(monkeypatch: pytest.MonkeyPatch, home: Any) -> Iterator[dict[str, Any]]:
-    """The context of a running night, on a home of its own."""
-    context = {
-        "ti": SimpleNamespace(dag_id="nyc_flights_nightly", task_id="t", run_id="manual__1"),
-        "dag_run": SimpleNamespace(conf={}),
-        "run_id": "manual__1",
-        "partition_key": DAY.isoformat(),
-        "params": {},
-    }
-    monkeypatch.setattr(tasks, "get_current_context", lambda: context)
-    monkeypatch.setenv("NIGHTSHIFT_HOME", str(home))
-    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", f"sqlite:///{home / 'warehouse.db'}")
-    yield context
 
 
 def result(**more: Any) -> StageResult:
@@ -126,21 +114,154 @@ def test_then_the_default(monkeypatch: pytest.MonkeyPatch, settings: Settings) -
     assert found.warehouse == settings.warehouse
 
 
-def test_training_is_as_of_the_newest_day_with_features(workspace: Workspace) -> None:
-    with pytest.raises(DataError, match="run nyc_flights_backfill first"):
-        tasks.training_day(workspace, DATASET, None)
+@pytest.fixture
+def called(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[dict[str, Any]]]:
+    """The arguments that scoring and monitoring are called with; both do nothing."""
+    calls: dict[str, list[dict[str, Any]]] = {"score": [], "monitor": []}
 
-    days = Window(date(2013, 10, 5), DAY)
-    with stage_run(workspace.warehouse, "features", "nyc_flights", days, workspace.context) as run:
-        run.begin(days)
-        with run.commit() as commit:
-            for day in days:
-                commit.done(day, "in", "out")
+    def stage(name: str) -> Callable[..., StageResult]:
+        def run(_workspace: Workspace, use_case: UseCase, window: Window, **more: Any) -> Any:
+            calls[name].append({"use_case": use_case.name, "window": window, **more})
+            return result(status="done", done=(DAY,))
 
-    assert tasks.training_day(workspace, DATASET, None) == DAY
-    assert tasks.training_day(workspace, DATASET, "2013-10-05") == date(2013, 10, 5)
+        return run
+
+    monkeypatch.setattr("include.scoring.score.score", stage("score"))
+    monkeypatch.setattr("include.monitoring.monitor.monitor", stage("monitor"))
+    return calls
 
 
-def test_training_as_of_a_day_to_come_is_refused(workspace: Workspace) -> None:
-    with pytest.raises(UsageError, match="lies in the future"):
-        tasks.training_day(workspace, DATASET, "2099-01-01")
+FORM = {
+    "first_day": "2013-09-01",
+    "last_day": "2013-09-30",
+    "model_policy": "champion_asof",
+    "pinned_version": None,
+}
+
+
+def test_a_night_leaves_the_model_to_scoring(running: dict[str, Any], called: Any) -> None:
+    tasks.score("flight_delay")
+    assert called["score"] == [
+        {"use_case": "flight_delay", "window": Window.night(DAY), "heal_days": DATASET.heal_days}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("policy", "version", "pinned"),
+    [("champion_asof", None, None), ("pinned", "7", "7"), ("champion_now", "", None)],
+)
+def test_a_form_says_which_model_scores(
+    running: dict[str, Any], called: Any, policy: str, version: str | None, pinned: str | None
+) -> None:
+    running["params"] = {**FORM, "model_policy": policy, "pinned_version": version}
+    tasks.score("flight_delay")
+    (call,) = called["score"]
+    assert (call["policy"], call["pinned"], call["heal_days"]) == (policy, pinned, 0)
+    assert str(call["window"]) == "2013-09-01 … 2013-09-30"
+
+
+def test_a_drifted_night_asks_for_a_training(
+    running: dict[str, Any], called: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def wanted(_workspace: Workspace, use_case: UseCase, day: date) -> str:
+        asked.append((use_case.name, day))
+        return "everything moved"
+
+    monkeypatch.setattr("include.monitoring.retraining.wanted", wanted)
+
+    told = tasks.monitor("flight_delay")
+
+    assert asked == [("flight_delay", DAY)]
+    assert (told["day"], told["retrain"]) == ("2013-10-07", "everything moved")
+    assert len(called["monitor"]) == 1
+
+
+def test_a_backfill_never_asks_for_one(
+    running: dict[str, Any], called: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "include.monitoring.retraining.wanted", lambda *_: pytest.fail("a backfill asked")
+    )
+    running["params"] = FORM
+    assert "retrain" not in tasks.monitor("flight_delay")
+
+
+@pytest.fixture
+def shadowed(called: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The use case lets challengers score in shadow."""
+    case = replace(USE_CASE, gate=replace(USE_CASE.gate, shadow_nights=5))
+    monkeypatch.setattr(tasks.catalog, "use_case", lambda _: case)
+
+
+def test_a_use_case_without_shadow_follows_none(
+    running: dict[str, Any], called: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "follow_shadow", lambda _: pytest.fail("a shadow was followed"))
+    tasks.score("flight_delay")
+
+
+def test_a_backfill_follows_no_shadow(
+    running: dict[str, Any], shadowed: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "follow_shadow", lambda _: pytest.fail("a shadow was followed"))
+    running["params"] = FORM
+    tasks.score("flight_delay")
+
+
+def test_a_night_without_a_model_in_shadow_says_nothing(
+    running: dict[str, Any], shadowed: None, settings: Settings
+) -> None:
+    migrated(settings)
+    assert tasks.score("flight_delay")["notes"] == []
+
+
+def test_a_shadow_that_fails_does_not_fail_the_scores(
+    running: dict[str, Any], shadowed: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    # The warehouse has no tables, so that following the shadow fails where it begins.
+    with caplog.at_level(logging.ERROR):
+        told = tasks.score("flight_delay")
+
+    assert told["status"] == "done"
+    (note,) = told["notes"]
+    assert note.startswith("the shadow was not followed: ") and "no such table" in note
+    assert len(note.splitlines()) == 1
+    (record,) = [it for it in caplog.records if it.levelno == logging.ERROR]
+    assert "the shadow of flight_delay was not followed; its scores are done" in record.message
+
+
+def test_a_ripe_shadow_is_judged_after_it_was_followed(
+    running: dict[str, Any], shadowed: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    def follow(_workspace: Workspace, _case: UseCase, window: Window, heal_days: int) -> Any:
+        calls.append(("follow", window, heal_days))
+        return result(status="done")
+
+    def judge(_workspace: Workspace, _case: UseCase, actor: str) -> Any:
+        calls.append(("judge", actor))
+        return SimpleNamespace(model_version="4", event="kept", reason="no better")
+
+    monkeypatch.setattr("include.scoring.shadow.follow", follow)
+    monkeypatch.setattr("include.training.succession.judge_shadow", judge)
+
+    assert tasks.score("flight_delay")["notes"] == ["shadow: version 4 kept: no better"]
+    assert calls == [
+        ("follow", Window.night(DAY), DATASET.heal_days),
+        ("judge", "airflow:manual__1"),
+    ]
+
+
+def test_who_started_a_run_acts_in_it() -> None:
+    by_hand = {"dag_run": SimpleNamespace(triggering_user_name="ada"), "run_id": "manual__1"}
+    assert tasks.actor(by_hand) == "airflow:ada"
+    by_cron = {"dag_run": SimpleNamespace(triggering_user_name=None), "run_id": "scheduled__1"}
+    assert tasks.actor(by_cron) == "airflow:scheduled__1"
+
+
+def migrated(settings: Settings) -> None:
+    with open_workspace(settings) as workspace:
+        upgrade(workspace.warehouse)

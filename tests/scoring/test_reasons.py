@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from include.scoring import reasons
-from include.scoring.reasons import contribute, explain, rank
-from include.training.encoding import dmatrix
+from include.scoring.reasons import explain, rank
+from include.training.contributions import contribute
 from tests.model_nights import NIGHTS, fitted, frames
 from tests.real_frames import KEYS
 
@@ -25,19 +25,6 @@ def rows() -> pd.DataFrame:
 def _explain(frame: pd.DataFrame, exact_rows: int) -> pd.DataFrame:
     model = fitted().model
     return explain(model, frame, model.predict(frame), KEYS, exact_rows)
-
-
-@pytest.mark.parametrize("approximate", [False, True])
-def test_contributions_and_bias_add_up_to_the_margin(rows: pd.DataFrame, approximate: bool) -> None:
-    model = fitted().model
-    matrix = dmatrix(rows, model.facts.features, model.facts.categories)
-    full = model.booster.predict(matrix, pred_contribs=True, approx_contribs=approximate)
-    margin = model.booster.predict(matrix, output_margin=True)
-    found = contribute(model, rows, approximate)
-
-    np.testing.assert_allclose(found.sum(axis=1) + full[:, -1], margin, atol=1e-4)
-    prediction = 1 / (1 + np.exp(-margin.astype(np.float64)))
-    np.testing.assert_allclose(prediction, model.predict(rows), atol=1e-6)
 
 
 def test_reasons_are_the_three_strongest_contributions_in_order(rows: pd.DataFrame) -> None:
@@ -88,8 +75,7 @@ def test_equal_contributions_go_to_the_feature_named_first(
 ) -> None:
     features = fitted().model.facts.features
 
-    def level(_model: object, frame: pd.DataFrame, approximate: bool) -> np.ndarray:
-        del approximate
+    def level(_model: object, frame: pd.DataFrame, *_how: object) -> np.ndarray:
         found = np.zeros((len(frame), len(features)))
         found[:, [9, 4]] = [0.5, -0.5]
         return found

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,34 +15,15 @@ from include.features import retrieval
 from include.lake import names
 from include.lake.delta import Lake
 from include.scoring.score import score
-from include.training.candidate import Candidate
-from include.training.model import TREES, Model
+from include.training.model import TREES
 from include.warehouse.days import DayState, write_days
-from include.warehouse.stages import day_states
 from include.warehouse.tables import score_runs, stage_runs
-from include.warehouse.use_cases import use_case_tables
 from include.window import Window
 from include.workspace import Workspace
 from tests.model_nights import AS_OF, CASE, NIGHTS, crown, fitted, frames, land, prepare, wire
-from tests.real_frames import KEYS
+from tests.scoring.models import TABLES, due, other_model, places, read, states, stump
 
-TABLES = use_case_tables(CASE)
 CONTENT = [*TABLES.key, *TABLES.content]
-
-
-@pytest.fixture
-def service(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    """A workspace with a champion and every day of the sample landed."""
-    wire(monkeypatch)
-    prepare(workspace)
-    crown(workspace, fitted())
-    return workspace
-
-
-def _read(workspace: Workspace, table: sa.Table = TABLES.scores) -> pd.DataFrame:
-    with workspace.warehouse.reading() as connection:
-        rows = connection.execute(sa.select(table).order_by(*[table.c[n] for n in TABLES.key]))
-        return pd.DataFrame(rows.mappings().all(), columns=[c.name for c in table.columns])
 
 
 def _runs(workspace: Workspace) -> list[Any]:
@@ -52,47 +31,25 @@ def _runs(workspace: Workspace) -> list[Any]:
         return list(connection.execute(sa.select(score_runs)).all())
 
 
-def _states(workspace: Workspace) -> dict[date, str]:
-    with workspace.warehouse.reading() as connection:
-        found = day_states(connection, "score", CASE.name)
-    return {day: state.state for day, state in found.items()}
-
-
-def _due(days: Sequence[date]) -> pd.DataFrame:
-    rows = frames()[frames()["data_day"].isin(set(days))]
-    return rows.sort_values(["data_day", "target_date", *KEYS], ignore_index=True)
-
-
-def _other_model() -> Candidate:
-    """Return a model with other bytes: the same trees under another threshold."""
-    first = fitted()
-    facts = replace(first.model.facts, threshold=first.model.facts.threshold + 0.02)
-    booster = first.model.booster.copy()
-    from include.training.fit import Fitted
-
-    same = Fitted(booster, facts.features, facts.categories, first.rounds)
-    return replace(first, model=Model.assemble(same, facts))
-
-
 def test_everything_due_is_scored_once_with_lineage(service: Workspace) -> None:
     result = score(service, CASE, NIGHTS)
-    scores, due, model = _read(service), _due(NIGHTS.days), fitted().model
+    scores, rows, model = read(service), due(NIGHTS.days), fitted().model
 
     assert result.done == NIGHTS.days
-    assert len(scores) == len(due) == result.rows_in == result.rows_out
-    assert (scores["target_date"] == due["target_date"]).all()
-    assert (scores["flight"] == due["flight"]).all()
-    assert (scores["prediction"].to_numpy() == model.predict(due)).all()
+    assert len(scores) == len(rows) == result.rows_in == result.rows_out
+    assert (scores["target_date"] == rows["target_date"]).all()
+    assert (scores["flight"] == rows["flight"]).all()
+    assert (scores["prediction"].to_numpy() == model.predict(rows)).all()
     assert (scores["decision"] == (scores["prediction"] >= model.facts.threshold)).all()
     assert scores[["reason_1", "reason_2", "reason_3", "reason_method"]].notna().all(axis=None)
     (run,) = _runs(service)
     assert set(scores["run_id"]) == {run.run_id}
     assert (run.model_version, run.model_sha256) == ("1", model.sha256)
-    assert run.rows_due == run.rows_scored == run.rows_changed == len(due)
+    assert run.rows_due == run.rows_scored == run.rows_changed == len(rows)
     assert run.data_days == [day.isoformat() for day in NIGHTS]
     assert run.lake_versions == {"nyc_flights/flights": 3}
     kept = service.lake.read(names.scored(CASE), NIGHTS.days).to_pandas()
-    assert len(kept) == len(due)
+    assert len(kept) == len(rows)
     assert sorted(kept["prediction"]) == sorted(scores["prediction"])
     assert set(model.facts.features) <= set(kept.columns)
 
@@ -100,24 +57,24 @@ def test_everything_due_is_scored_once_with_lineage(service: Workspace) -> None:
 def test_nights_out_of_order_and_one_window_give_the_same_scores(service: Workspace) -> None:
     for day in (NIGHTS.days[3], NIGHTS.days[0], NIGHTS.days[5], *NIGHTS.days):
         score(service, CASE, Window.night(day))
-    by_night = _read(service)[CONTENT]
+    by_night = read(service)[CONTENT]
     hashes = {run.data_days[0]: run.content_hash for run in _runs(service)}
     with service.warehouse.transaction() as connection:
         connection.execute(sa.delete(TABLES.scores))
         connection.exec_driver_sql("DELETE FROM stage_days WHERE stage = 'score'")
     score(service, CASE, NIGHTS)
 
-    pd.testing.assert_frame_equal(_read(service)[CONTENT], by_night)
+    pd.testing.assert_frame_equal(read(service)[CONTENT], by_night)
     assert len(hashes) == len(NIGHTS)
 
 
 def test_scoring_again_writes_one_run_and_nothing_else(service: Workspace) -> None:
     score(service, CASE, NIGHTS)
-    before, version = _read(service), service.lake.version(names.scored(CASE))
+    before, version = read(service), service.lake.version(names.scored(CASE))
     again = score(service, CASE, NIGHTS)
 
     assert not again.changed
-    pd.testing.assert_frame_equal(_read(service), before)
+    pd.testing.assert_frame_equal(read(service), before)
     assert len(_runs(service)) == 1
     assert service.lake.version(names.scored(CASE)) == version
     with service.warehouse.reading() as connection:
@@ -144,39 +101,46 @@ def test_a_night_restates_young_days_only_and_a_window_all(service: Workspace) -
     assert night.done == tuple(last - timedelta(days=age) for age in (2, 1, 0))
     window = score(service, CASE, NIGHTS)
     assert window.done == tuple(day for day in NIGHTS if day not in night.done)
-    assert len(_read(service, TABLES.revisions)) == 0, "the same scores are no restatement"
+    assert len(read(service, TABLES.revisions)) == 0, "the same scores are no restatement"
 
 
 def test_changed_features_move_the_old_scores_to_the_revisions(
     service: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     score(service, CASE, NIGHTS)
-    before = _read(service)
+    before = read(service)
     wire(monkeypatch, frames().assign(departure_minute=1100))
     land(service, NIGHTS.days, content="landed again")
     result = score(service, CASE, NIGHTS)
 
-    revised, after = _read(service, TABLES.revisions), _read(service)
+    revised, after = read(service, TABLES.revisions), read(service)
     assert 0 < len(revised) <= len(before)
     merged = before.merge(revised, on=list(TABLES.key), suffixes=("", "_old"))
     assert (merged["prediction"] == merged["prediction_old"]).all()
     untouched = after["run_id"] == before["run_id"].iloc[0]
     assert untouched.sum() == len(before) - len(revised)
-    assert "restated" in "; ".join(result.notes)
+    changed = merged.merge(after, on=list(TABLES.key), suffixes=("", "_new"))
+    moved = (changed["prediction"] - changed["prediction_new"]).abs()
+    flipped = (changed["decision"] != changed["decision_new"]).sum()
+    assert result.notes == (
+        f"{len(revised)} published score(s) were restated; predictions moved by "
+        f"{moved.mean():.3g} on average and {moved.max():.3g} at most, {flipped} decision(s) "
+        "flipped",
+    )
 
 
 def test_a_window_rescores_what_another_model_scored_and_a_night_does_not(
     service: Workspace,
 ) -> None:
     score(service, CASE, NIGHTS)
-    crown(service, _other_model(), version="2")
+    crown(service, other_model(), version="2")
 
     night = score(service, CASE, Window.night(NIGHTS.end), heal_days=35)
     assert night.done == ()
     window = score(service, CASE, NIGHTS)
     assert window.done == NIGHTS.days
-    assert set(_read(service)["model_version"]) == {"2"}
-    assert set(_read(service, TABLES.revisions)["model_version"]) == {"1"}
+    assert set(read(service)["model_version"]) == {"2"}
+    assert set(read(service, TABLES.revisions)["model_version"]) == {"1"}
 
 
 def test_days_without_features_stop_and_the_others_are_scored(service: Workspace) -> None:
@@ -197,10 +161,10 @@ def test_days_without_features_stop_and_the_others_are_scored(service: Workspace
     with pytest.raises(DaysStopped, match=r"its features are not built \(writing\).*no file"):
         score(service, CASE, NIGHTS)
 
-    states = _states(service)
-    assert (states[missing], states[absent]) == ("stopped", "absent")
-    assert list(states.values()).count("done") == len(NIGHTS) - 2
-    assert set(_read(service)["data_day"]) == set(NIGHTS.days) - {missing, absent}
+    found = states(service, "score")
+    assert (found[missing], found[absent]) == ("stopped", "absent")
+    assert list(found.values()).count("done") == len(NIGHTS) - 2
+    assert set(read(service)["data_day"]) == set(NIGHTS.days) - {missing, absent}
     land(service, [missing, absent])
     assert score(service, CASE, NIGHTS).done == (missing, absent)
 
@@ -213,7 +177,7 @@ def test_a_published_day_keeps_its_scores_when_its_features_go(service: Workspac
     result = score(service, CASE, Window.night(NIGHTS.end))
 
     assert "keeps its scores" in result.notes[0]
-    assert _states(service)[NIGHTS.end] == "done"
+    assert states(service, "score")[NIGHTS.end] == "done"
 
 
 def test_without_a_champion_nothing_is_scored(
@@ -223,7 +187,7 @@ def test_without_a_champion_nothing_is_scored(
     prepare(workspace)
     with pytest.raises(NoChampion, match=r"\./nightshift train flight_delay"):
         score(workspace, CASE, NIGHTS)
-    assert _states(workspace) == {}
+    assert states(workspace, "score") == {}
 
 
 def test_a_tampered_champion_is_refused_before_anything_is_written(service: Workspace) -> None:
@@ -231,7 +195,7 @@ def test_a_tampered_champion_is_refused_before_anything_is_written(service: Work
     file.write_bytes(file.read_bytes()[:-1] + b"x")
     with pytest.raises(DataError, match=r"model\.ubj has SHA-256"):
         score(service, CASE, NIGHTS)
-    assert _states(service) == {}
+    assert states(service, "score") == {}
     assert not service.lake.exists(names.scored(CASE))
 
 
@@ -240,7 +204,7 @@ def test_a_lost_row_stops_everything(service: Workspace, monkeypatch: pytest.Mon
     monkeypatch.setattr(retrieval, "add_features", lambda *given: full(*given).iloc[1:])
     with pytest.raises(RowsLost, match="nothing was written"):
         score(service, CASE, NIGHTS)
-    assert _states(service) == {}
+    assert states(service, "score") == {}
 
 
 def test_a_run_killed_after_the_lake_was_written_is_healed_by_the_next(
@@ -256,10 +220,10 @@ def test_a_run_killed_after_the_lake_was_written_is_healed_by_the_next(
         killed.setattr(Lake, "replace_days", die)
         with pytest.raises(KeyboardInterrupt):
             score(service, CASE, NIGHTS)
-    assert set(_states(service).values()) == {"writing"}
-    assert len(_read(service)) == 0
+    assert set(states(service, "score").values()) == {"writing"}
+    assert len(read(service)) == 0
     assert score(service, CASE, NIGHTS).done == NIGHTS.days
-    assert len(_read(service)) == len(_due(NIGHTS.days))
+    assert len(read(service)) == len(due(NIGHTS.days))
 
 
 def test_a_day_with_nothing_due_is_done_and_empty(service: Workspace) -> None:
@@ -268,3 +232,91 @@ def test_a_day_with_nothing_due_is_done_and_empty(service: Workspace) -> None:
     result = score(service, CASE, Window.night(empty))
     assert (result.done, result.rows_out) == ((empty,), 0)
     assert score(service, CASE, Window.night(empty)).done == ()
+
+
+def test_a_past_window_is_scored_by_the_champion_of_each_day(service: Workspace) -> None:
+    """Two models in one run: each on its own days, with its own lineage."""
+    turn = NIGHTS.days[2]
+    crown(service, stump(), version="2", as_of=turn)
+    result = score(service, CASE, NIGHTS, policy="champion_asof")
+    scores, early, late = read(service), NIGHTS.days[:3], NIGHTS.days[3:]
+
+    assert result.done == NIGHTS.days
+    for version, model, days in (("1", fitted().model, early), ("2", stump().model, late)):
+        mine = scores[scores["model_version"] == version]
+        assert tuple(sorted(set(mine["data_day"]))) == days
+        assert (mine["prediction"].to_numpy() == model.predict(due(days))).all()
+    runs = sorted(_runs(service), key=lambda run: run.model_version)
+    assert len({run.run_id for run in runs}) == 1
+    assert [run.data_days for run in runs] == [[str(it) for it in part] for part in (early, late)]
+    assert [run.rows_changed for run in runs] == [len(due(early)), len(due(late))]
+    assert {run.model_policy for run in runs} == {"champion_asof"}
+    assert runs[0].content_hash != runs[1].content_hash
+    kept = service.lake.read(names.scored(CASE), NIGHTS.days).to_pandas()
+    assert set(zip(kept["data_day"], kept["model_version"], strict=True)) == set(
+        zip(scores["data_day"], scores["model_version"], strict=True)
+    )
+
+    version = service.lake.version(names.scored(CASE))
+    assert not score(service, CASE, NIGHTS, policy="champion_asof").changed
+    pd.testing.assert_frame_equal(read(service), scores)
+    assert service.lake.version(names.scored(CASE)) == version
+    assert score(service, CASE, NIGHTS).done == early, "champion_now: the others are its already"
+    assert score(service, CASE, NIGHTS, policy="champion_asof").done == early
+    pd.testing.assert_frame_equal(read(service)[CONTENT], scores[CONTENT])
+
+
+def test_one_window_under_champion_asof_equals_its_nights(service: Workspace) -> None:
+    crown(service, stump(), version="2", as_of=NIGHTS.days[2])
+    for day in reversed(NIGHTS.days):
+        score(service, CASE, Window.night(day), policy="champion_asof")
+    by_night = read(service)[CONTENT]
+    with service.warehouse.transaction() as connection:
+        connection.execute(sa.delete(TABLES.scores))
+        connection.exec_driver_sql("DELETE FROM stage_days WHERE stage = 'score'")
+    score(service, CASE, NIGHTS, policy="champion_asof")
+    pd.testing.assert_frame_equal(read(service)[CONTENT], by_night)
+
+
+def test_days_before_the_first_champion_stop_under_champion_asof(service: Workspace) -> None:
+    window = Window(AS_OF, AS_OF + timedelta(days=1))
+    with pytest.raises(DaysStopped, match=f"on 1 day.*{AS_OF}: no model that became champion"):
+        score(service, CASE, window, policy="champion_asof")
+    assert states(service, "score") == {window.start: "stopped", window.end: "done"}
+    score(service, CASE, window)
+    assert states(service, "score")[window.start] == "done"
+    again = score(service, CASE, window, policy="champion_asof")
+    assert again.done == ()
+    assert again.notes[0].startswith(f"{AS_OF} keeps its scores, though no model")
+
+
+def test_a_pinned_version_scores_though_another_is_champion(service: Workspace) -> None:
+    score(service, CASE, NIGHTS)
+    crown(service, stump(), version="2", event="refused")
+    result = score(service, CASE, NIGHTS, pinned="2")
+    assert result.done == NIGHTS.days
+    assert set(read(service)["model_version"]) == {"2"}
+    assert {run.model_policy for run in _runs(service)} == {"champion_now", "pinned"}
+    assert score(service, CASE, NIGHTS, policy="pinned", pinned="2").done == ()
+    night = score(service, CASE, Window.night(NIGHTS.end), heal_days=35)
+    assert night.done == (), "a night leaves published days to the model that scored them"
+
+
+def test_a_category_the_model_never_saw_is_scored_as_missing_and_called_new(
+    service: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night, model = Window.night(NIGHTS.end), places().model
+    rows = due(night.days)
+    crown(service, places(), version="2")
+    wire(monkeypatch, frames().assign(dest="YYY"))
+    score(service, CASE, night)
+    scores = read(service)
+
+    as_missing = model.predict(rows.assign(dest=None))
+    assert (scores["prediction"].to_numpy() == as_missing).all()
+    assert (scores["prediction"].to_numpy() != model.predict(rows)).any()
+    assert set(scores["dest"]) == {"YYY"}, "analysts see what was planned"
+    for row in scores.itertuples():
+        told = {row.reason_1_feature: row.reason_1, row.reason_2_feature: row.reason_2}
+        assert ": YYY (new to the model), " in told["dest"]
+        assert "new to the model" not in told.get("origin", "")

@@ -8,7 +8,8 @@ from datetime import date, timedelta
 import pandas as pd
 import pytest
 
-from include.errors import DataError
+from include.declare_model import Slice
+from include.errors import ConfigurationError, DataError
 from include.features import retrieval
 from include.training.frame import describe, labelled_frame
 from include.warehouse.days import DayState, write_days
@@ -68,6 +69,19 @@ def test_days_without_features_are_left_out_and_named(workspace: Workspace) -> N
     data = labelled_frame(workspace, CASE, AS_OF)
     assert data.missing_days == (day,)
     assert day not in set(data.frame["data_day"])
+
+
+def test_a_slice_that_is_no_feature_is_in_the_frame_and_one_that_is_nowhere_is_refused(
+    workspace: Workspace,
+) -> None:
+    prepare(workspace)
+    by_tail = replace(CASE, gate=replace(CASE.gate, slices=(Slice("tail_number"),)))
+    data = labelled_frame(workspace, by_tail, AS_OF)
+    assert "tail_number" in data.frame and "tail_number" not in data.features
+
+    nowhere = replace(CASE, gate=replace(CASE.gate, slices=(Slice("alliance"),)))
+    with pytest.raises(ConfigurationError, match="alliance is declared as a feature or slice"):
+        labelled_frame(workspace, nowhere, AS_OF)
 
 
 def test_too_few_rows_name_how_many_and_what_to_do(workspace: Workspace) -> None:

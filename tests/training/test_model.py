@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,15 @@ import pytest
 from include.errors import DataError, StorageUnavailable
 from include.training import model as models
 from include.training import reference
-from include.training.model import FACTS, REFERENCE, TREES, Facts, write_aside
-from tests.model_nights import fitted, training_frame
+from include.training.fit import fit
+from include.training.model import FACTS, REFERENCE, TREES, Facts, Model, write_aside
+from tests.model_nights import CASE, fitted, training_frame
+from tests.real_frames import CATEGORICAL
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    fitted().save(tmp_path / "model", {"rows": 1})
+    fitted().save(tmp_path / "model")
     return tmp_path / "model"
 
 
@@ -37,7 +40,7 @@ def test_what_is_saved_is_loaded(folder: Path) -> None:
 
 def test_a_path_with_spaces_is_found(tmp_path: Path) -> None:
     place = tmp_path / "my models ü"
-    fitted().save(place, {})
+    fitted().save(place)
     assert models.load(place.as_uri(), fitted().model.sha256).facts == fitted().model.facts
 
 
@@ -56,8 +59,17 @@ def test_a_changed_threshold_is_refused(folder: Path) -> None:
         models.load(str(folder), fitted().model.sha256)
 
 
+@pytest.mark.parametrize("content", ["{", '{"more": 1}'])
+def test_facts_that_are_not_the_registered_ones_are_refused_before_they_are_read(
+    folder: Path, content: str
+) -> None:
+    (folder / FACTS).write_text(content)
+    with pytest.raises(DataError, match=r"model.json has SHA-256"):
+        models.load(str(folder), fitted().model.sha256)
+
+
 def test_another_registered_model_is_refused_too(folder: Path) -> None:
-    with pytest.raises(DataError, match="promote another version"):
+    with pytest.raises(DataError, match="roll back to a former champion"):
         models.load(str(folder), "0" * 64)
 
 
@@ -82,6 +94,63 @@ def test_facts_survive_json_to_the_bit() -> None:
     again = Facts.from_json(facts.to_json())
     assert again == facts
     assert again.to_json() == facts.to_json()
+
+
+def test_facts_written_before_there_were_tasks_are_a_binary_model_s() -> None:
+    facts = fitted().model.facts
+    written = json.loads(facts.to_json())
+    del written["task"], written["quantiles"]
+    again = Facts.from_json(json.dumps(written).encode())
+    assert (again.task, again.quantiles, again.median_output) == ("binary", (), None)
+    assert again == facts
+
+
+def test_predictions_carry_the_threshold_of_the_facts() -> None:
+    model, rows = fitted().model, training_frame().frame.iloc[:50]
+    found = model.predictions(rows)
+    assert found.threshold == model.facts.threshold is not None
+    assert found.quantiles == {}
+    np.testing.assert_array_equal(found.values, model.predict(rows))
+
+
+def test_a_model_of_quantiles_predicts_after_loading_as_it_was_fitted(tmp_path: Path) -> None:
+    rows = training_frame().frame
+    fresh = fit(
+        rows.iloc[:3000],
+        rows.iloc[3000:4000],
+        features=("origin", "carrier", "departure_minute", "arrival_minute", "day_of_week"),
+        categorical=CATEGORICAL,
+        label="distance",
+        training=replace(CASE.training, parameters={}, quantiles=(0.9, 0.1), rounds=10),
+        task="regression",
+    )
+    facts = replace(
+        fitted().model.facts,
+        task="regression",
+        threshold=None,
+        features=fresh.features,
+        categories=fresh.categories,
+        quantiles=fresh.quantiles,
+    )
+    Model.assemble(fresh, facts).save(tmp_path)
+    loaded = models.load(str(tmp_path), Model.assemble(fresh, facts).sha256)
+    found, expected = loaded.predictions(rows), fresh.predictions(rows)
+
+    assert loaded.facts == facts
+    assert found.threshold is None
+    np.testing.assert_array_equal(found.values, expected.values)
+    assert list(found.quantiles) == list(expected.quantiles) == [0.1, 0.9]
+    for quantile, values in found.quantiles.items():
+        np.testing.assert_array_equal(values, expected.quantiles[quantile])
+
+
+@pytest.mark.parametrize(
+    ("quantiles", "place"), [((), None), ((0.5,), None), ((0.1, 0.9), 1), ((0.5, 0.9), 0)]
+)
+def test_the_median_is_found_among_the_outputs(
+    quantiles: tuple[float, ...], place: int | None
+) -> None:
+    assert replace(fitted().model.facts, quantiles=quantiles).median_output == place
 
 
 def test_a_write_that_dies_leaves_the_file_from_before(

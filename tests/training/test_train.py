@@ -12,13 +12,21 @@ import pytest
 import sqlalchemy as sa
 
 from include.declare import UseCase
-from include.errors import ConfigurationError, DataError, StorageUnavailable, UsageError
-from include.training import ledger, registry, release
+from include.errors import (
+    ConfigurationError,
+    DataError,
+    LeakFound,
+    LockHeld,
+    StorageUnavailable,
+    UsageError,
+)
+from include.training import comparison, ledger, registry
 from include.training import model as models
 from include.training.ledger import Entry
 from include.training.model import TREES
 from include.training.registry import Registry, open_registry
 from include.training.train import TrainingResult, train
+from include.warehouse.locks import lock
 from include.warehouse.tables import metadata, model_ledger, stage_runs
 from include.workspace import Workspace
 from tests.model_nights import AS_OF, CASE, frames, wire
@@ -58,9 +66,13 @@ def test_the_first_model_is_registered_and_promoted_with_its_evidence(school: Wo
 
     assert (result.verdict, result.promoted, result.model_version) == ("promoted", True, "1")
     assert _events(school) == [("1", "registered"), ("1", "promoted")]
-    assert result.metrics["auc"]["lower"] < result.metrics["auc"]["value"]
-    assert set(result.baselines) == {"constant_rate", "schedule_only"}
-    assert result.evidence["rows_without_label"] > 0
+    evidence = result.registered.evidence
+    auc = evidence["model"]["metrics"]["auc"]
+    assert auc["lower"] < auc["value"] < auc["upper"]
+    assert set(evidence["baselines"]) == {"constant_rate", "schedule_only"}
+    assert evidence["rows_without_label"] > 0
+    assert evidence["threshold"] == 0.25, "a miss costs three times a false alarm"
+    assert [it["value"] for it in evidence["slices"]] == ["EWR", "JFK", "LGA"]
     assert result.stage.status == "done"
     champion = _champion(school)
     assert champion is not None
@@ -105,7 +117,7 @@ def test_a_challenger_no_better_is_kept_out_and_not_judged_twice(school: Workspa
 
     assert kept.verdict == "kept"
     assert not kept.promoted
-    assert "champion 1" in kept.reasons[0]
+    assert "champion 1" in kept.decision.reason
     assert events[2:] == [("2", "registered"), ("2", "kept")]
     assert _events(school) == events
     assert again.verdict == "kept"
@@ -124,10 +136,10 @@ def test_a_really_better_challenger_is_promoted_on_the_same_rows(
     wire(monkeypatch, blind)
     _train(school)
     wire(monkeypatch, told)
-    case = replace(CASE, gate=replace(CASE.gate, leak_above=0.99))
+    case = replace(CASE, gate=replace(CASE.gate, too_good=0.99))
     better = _train(school, case)
 
-    assert better.verdict == "promoted", better.reasons
+    assert better.verdict == "promoted", better.decision.reason
     with school.warehouse.reading() as connection:
         verdict = ledger.verdict(connection, CASE.name, better.model_version)
     assert verdict is not None and verdict.evidence["difference"]["lower"] > 0
@@ -135,15 +147,23 @@ def test_a_really_better_challenger_is_promoted_on_the_same_rows(
     assert open_registry(school.settings, CASE.name).champion() == better.model_version
 
 
-def test_a_leak_is_registered_and_refused(
+def test_a_leak_is_refused_before_anything_is_fitted(
     school: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = frames()
     wire(monkeypatch, rows.assign(plane__seats=rows[LABEL].fillna(0)))
-    result = _train(school)
+    with pytest.raises(LeakFound, match="plane__seats"):
+        _train(school)
+    assert _events(school) == []
+    assert _champion(school) is None
+
+
+def test_a_model_too_good_to_be_true_is_registered_and_refused(school: Workspace) -> None:
+    result = _train(school, replace(CASE, gate=replace(CASE.gate, too_good=0.55)))
 
     assert (result.verdict, result.promoted) == ("refused", False)
-    assert "knows the answer" in result.reasons[0]
+    assert "knows the answer" in result.decision.reason
+    assert _events(school) == [("1", "registered"), ("1", "refused")]
     assert _champion(school) is None
 
 
@@ -172,7 +192,7 @@ def test_killed_before_the_commit_the_version_is_found_again(
     def die(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(release, "judge", die)
+    monkeypatch.setattr(comparison, "judge", die)
     with pytest.raises(KeyboardInterrupt):
         _train(school)
     assert _events(school) == []
@@ -187,7 +207,7 @@ def test_killed_before_the_commit_the_version_is_found_again(
 def test_an_alias_that_could_not_be_set_is_set_by_the_next_run(
     school: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> bool:
+    def fail(*_: object) -> None:
         raise StorageUnavailable("MLflow is down")
 
     with monkeypatch.context() as broken:
@@ -200,13 +220,163 @@ def test_an_alias_that_could_not_be_set_is_set_by_the_next_run(
     assert open_registry(school.settings, CASE.name).champion() == "1"
 
 
+def test_an_alias_moved_by_another_hand_is_an_error_that_names_both(school: Workspace) -> None:
+    _train(school)
+    _train(school, as_of=AS_OF + timedelta(days=7))
+    registry_of = open_registry(school.settings, CASE.name)
+    registry_of.point("2")
+    with pytest.raises(DataError, match=r"champion is version 1, .* names version 2"):
+        _train(school)
+    registry_of.point("1")
+    assert _train(school).promoted
+
+
+def test_a_champion_that_mlflow_has_lost_is_an_error_with_a_way_out(school: Workspace) -> None:
+    _train(school)
+    registry_of = open_registry(school.settings, CASE.name)
+    registry_of.client.delete_model_version(CASE.name, "1")
+    with pytest.raises(DataError, match="version 1, which MLflow no longer has"):
+        _train(school)
+
+
+def test_a_deleted_run_takes_nothing_from_the_model(school: Workspace) -> None:
+    _train(school)
+    client = open_registry(school.settings, CASE.name).client
+    client.delete_run(client.get_model_version(CASE.name, "1").run_id)
+    kept = _train(school, as_of=AS_OF + timedelta(days=7))
+    assert kept.verdict == "kept", "the champion could still be read and compared with"
+
+
+def test_two_trainings_at_once_one_waits_and_says_for_whom(school: Workspace) -> None:
+    hurried = replace(school, context=replace(school.context, lock_timeout=0.3))
+    with (
+        lock(school.warehouse, "train", CASE.name),
+        pytest.raises(LockHeld, match=f"stage train for {CASE.name} is being run elsewhere"),
+    ):
+        _train(hurried)
+    assert _events(school) == []
+
+
+def test_a_declared_refit_serves_in_place_of_the_model_that_was_judged(school: Workspace) -> None:
+    case = replace(CASE, training=replace(CASE.training, refit=True))
+    result = _train(school, case)
+    champion = _champion(school)
+
+    assert result.promoted and champion is not None
+    assert (result.model_version, champion.model_version) == ("1", "2")
+    assert champion.refit_of == "1"
+    assert _events(school) == [
+        ("1", "registered"),
+        ("1", "promoted"),
+        ("2", "registered"),
+        ("2", "promoted"),
+    ]
+    judged, serving = (
+        models.load(it.artifact_uri, it.sha256) for it in (result.registered, champion)
+    )
+    assert serving.facts.seen_through == (AS_OF - timedelta(days=2)).isoformat()
+    assert judged.facts.seen_through < serving.facts.seen_through
+    assert open_registry(school.settings, CASE.name).champion() == "2"
+    assert "its refit, version 2, serves" in result.summary()
+
+    again = _train(school, case)
+    assert not again.stage.changed and again.promoted
+    kept = _train(school, case, as_of=AS_OF + timedelta(days=7))
+    assert kept.decision.evidence["compared_with"] == "1"
+    assert kept.decision.evidence["champion"] == "2"
+    assert kept.decision.evidence["days"] == 14, "the model that was judged has not seen them"
+
+
+def test_the_card_lies_with_the_model(school: Workspace) -> None:
+    champion = _train(school).registered
+    files = {it.name for it in Path(urlsplit(champion.artifact_uri).path).iterdir()}
+    assert {"card.md", "card.html", "calibration.svg", "model.ubj"} <= files
+    card = (Path(urlsplit(champion.artifact_uri).path) / "card.md").read_text(encoding="utf-8")
+    assert "flight_delay" in card and "no champion yet" in card
+
+
+def test_a_card_that_was_missed_is_written_by_the_next_run(
+    school: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr("include.training.release.publish_cards", die)
+        with pytest.raises(KeyboardInterrupt):
+            _train(school)
+    champion = _champion(school)
+    assert champion is not None
+    card = Path(urlsplit(champion.artifact_uri).path) / "card.html"
+    assert not card.exists()
+    assert not _train(school).stage.changed
+    assert card.exists()
+
+
+def test_promotion_later_judges_the_registered_model_and_fits_nothing(
+    school: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _train(school, promote=False)
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("fitted again")
+
+    monkeypatch.setattr("include.training.train.build", refuse)
+    assert _train(school).promoted
+    assert _events(school) == [("1", "registered"), ("1", "promoted")]
+
+
+def test_a_regression_with_quantiles_is_trained_judged_and_promoted(
+    school: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Minutes that the hour of departure explains in part."""
+    rows = frames()
+    random = np.random.default_rng(4)
+    minutes = rows["departure_minute"] / 60 + random.normal(0, 6, len(rows))
+    wire(monkeypatch, rows.assign(**{LABEL: minutes.where(rows[LABEL].notna())}))
+    case = replace(
+        CASE,
+        task="regression",
+        costs=None,
+        gate=replace(CASE.gate, metric="mae", worst=20.0, too_good=0.5),
+        training=replace(
+            CASE.training,
+            parameters={"max_depth": 4, "learning_rate": 0.2},
+            quantiles=(0.1, 0.9),
+            refit=True,
+        ),
+    )
+    result = _train(school, case)
+
+    assert result.verdict == "promoted", result.decision.reason
+    evidence = result.registered.evidence
+    metrics = evidence["model"]["metrics"]
+    assert set(metrics) == {"mae", "rmse", "pinball_0.1", "pinball_0.9", "coverage"}
+    assert (
+        metrics["mae"]["value"]
+        < evidence["baselines"]["constant_median"]["metrics"]["mae"]["value"]
+    )
+    assert 0.7 < metrics["coverage"]["value"] < 0.9
+    assert (evidence["threshold"], evidence["calibration"], evidence["costs"]) == (None, [], None)
+    champion = _champion(school)
+    assert champion is not None and champion.refit_of == result.model_version
+    loaded = models.load(champion.artifact_uri, champion.sha256)
+    found = loaded.predictions(rows.iloc[:50])
+    assert set(found.quantiles) == {0.1, 0.9}
+    assert (found.quantiles[0.1] <= found.values).all()
+    card = (Path(urlsplit(champion.artifact_uri).path) / "card.md").read_text(encoding="utf-8")
+    assert "pinball" in card.lower()
+
+
 def test_errors_of_use_say_what_to_do(workspace: Workspace) -> None:
     with pytest.raises(UsageError, match="has not ended"):
         _train(workspace, as_of=date(2014, 6, 1))
     with pytest.raises(UsageError, match="repeats itself after 364"):
         _train(workspace, case=replace(CASE, training=replace(CASE.training, history_days=365)))
-    with pytest.raises(ConfigurationError, match="only binary"):
-        _train(workspace, case=replace(CASE, task="regression"))
+    with pytest.raises(ConfigurationError, match="declares no costs"):
+        _train(workspace, case=replace(CASE, costs=None))
+    with pytest.raises(ConfigurationError, match="'mae' is none of auc"):
+        _train(workspace, case=replace(CASE, gate=replace(CASE.gate, metric="mae")))
     with pytest.raises(ConfigurationError, match=r"run \./nightshift init"):
         _train(workspace)
     with workspace.warehouse.reading() as connection:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata, produce_migrations
 from alembic.migration import MigrationContext
 from alembic.operations.ops import UpgradeOps
@@ -62,6 +63,60 @@ def test_migrations_give_the_declared_checks(warehouse: Warehouse) -> None:
             }
             found = {it["name"] for it in sa.inspect(connection).get_check_constraints(table.name)}
             assert found == set(declared), table.name
+
+
+def test_migrations_give_the_declared_keys(warehouse: Warehouse) -> None:
+    with warehouse.reading() as connection:
+        for table in tables.metadata.tables.values():
+            found = sa.inspect(connection).get_pk_constraint(table.name)
+            assert found["constrained_columns"] == list(table.primary_key.columns.keys())
+            assert found["name"] in (table.primary_key.name, None), table.name
+
+
+LINEAGE = {
+    "run_id": "r",
+    "use_case": "u",
+    "model_sha256": "s",
+    "feature_service": "f",
+    "lake_versions": {"flights": 3},
+    "rows_due": 1,
+    "rows_scored": 1,
+    "rows_changed": 1,
+    "content_hash": "c",
+    "data_days": ["2013-10-01"],
+}
+
+
+def test_lineage_from_before_stays_and_runs_get_a_row_per_model(
+    empty_warehouse: Warehouse,
+) -> None:
+    """Given rows and an analyst's view on the first tables, when upgraded, all are there."""
+    runs = tables.score_runs
+    with empty_warehouse.transaction() as connection:
+        command.upgrade(migrate.configuration(connection), "0001")
+        connection.execute(sa.insert(runs).values(**LINEAGE, model_version="1"))
+        connection.exec_driver_sql("CREATE VIEW mine AS SELECT run_id FROM score_runs")
+    with pytest.raises(ConfigurationError, match=r"is at version 0001 .*run \./nightshift init"):
+        migrate.require_current(empty_warehouse)
+    migrate.upgrade(empty_warehouse)
+    with empty_warehouse.transaction() as connection:
+        (row,) = connection.execute(sa.select(runs)).mappings()
+        assert {**LINEAGE, "model_version": "1", "model_policy": None}.items() <= row.items()
+        more = {**LINEAGE, "model_version": "2", "model_policy": "champion_asof"}
+        connection.execute(sa.insert(runs).values(**more))
+        seen = connection.exec_driver_sql("SELECT count(*) FROM mine").scalar_one()
+    assert seen == 2
+
+    with (
+        pytest.raises(sa.exc.IntegrityError),
+        empty_warehouse.transaction() as connection,
+    ):
+        command.downgrade(migrate.configuration(connection), "0001")
+    with empty_warehouse.transaction() as connection:
+        connection.execute(sa.delete(runs).where(runs.c.model_version == "2"))
+        command.downgrade(migrate.configuration(connection), "0001")
+        columns = {it["name"] for it in sa.inspect(connection).get_columns("score_runs")}
+    assert columns == set(runs.columns.keys()) - {"model_policy"}
 
 
 def test_a_change_to_a_table_would_be_noticed(warehouse: Warehouse) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -12,16 +13,18 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from include.declare import UseCase
 from include.errors import DataError, StorageUnavailable
 from include.warehouse import tables as fixed
 from include.warehouse.engine import Warehouse
 from include.warehouse.replace import (
+    Restatement,
     ScoreChange,
     content_hashes,
     replace_days,
     replace_scores,
 )
-from include.warehouse.use_cases import UseCaseTables
+from include.warehouse.use_cases import UseCaseTables, apply, use_case_tables
 
 DAYS = [date(2013, 10, day) for day in (5, 6, 7)]
 NOON = datetime(2013, 10, 8, 12, tzinfo=UTC)
@@ -163,7 +166,8 @@ def test_a_changed_row_is_kept_as_a_revision(
 ) -> None:
     put(warehouse, tables, frame({}, {"order_number": 2}))
     told = put(warehouse, tables, frame(change, {"order_number": 2}), run="second", hour=1)
-    assert (told.rows_changed, told.inserted, told.updated, told.removed) == (1, 0, 1, 0)
+    assert (told.rows_changed, told.inserted) == (1, 0)
+    assert (told.restated.updated, told.restated.removed) == (1, 0)
     changed, kept = read(warehouse, tables.scores)
     assert (changed["run_id"], changed["valid_from"]) == ("second", NOON + timedelta(hours=1))
     assert (kept["run_id"], kept["valid_from"]) == ("first", NOON)
@@ -173,12 +177,70 @@ def test_a_changed_row_is_kept_as_a_revision(
     assert old["prediction"] == ODD
 
 
+def test_a_restatement_says_how_far_scores_moved(
+    warehouse: Warehouse, tables: UseCaseTables
+) -> None:
+    """A row unchanged, one moved up and over, one moved down, another reason, one gone, one new."""
+    before = {1: (0.2, False), 2: (0.4, False), 3: (0.9, True), 4: (0.5, True), 5: (0.3, False)}
+    after = {1: (0.2, False), 2: (0.6, True), 3: (0.8, True), 4: (0.5, True), 6: (0.7, True)}
+
+    def rows(said: dict[int, tuple[float, bool]]) -> list[dict[str, Any]]:
+        return [
+            {"order_number": number, "prediction": prediction, "decision": decision}
+            for number, (prediction, decision) in said.items()
+        ]
+
+    first = put(warehouse, tables, frame(*rows(before)))
+    assert not first.restated
+    changed = frame(*rows(after))
+    changed.loc[changed["order_number"] == 4, "reason_1"] = "another"
+    told = put(warehouse, tables, changed.iloc[::-1], hour=1)
+
+    assert (told.inserted, told.restated.updated, told.restated.removed) == (1, 3, 1)
+    assert told.restated.flipped == 1
+    assert told.restated.largest == pytest.approx(0.2)
+    assert told.restated.total == pytest.approx(0.2 + 0.1 + 0.0)
+    assert str(told.restated) == (
+        "4 published score(s) were restated, 1 of them removed; predictions moved by 0.1 on "
+        "average and 0.2 at most, 1 decision(s) flipped"
+    )
+    twice = told.restated + Restatement(updated=1, largest=0.7, total=0.7, flipped=1)
+    assert (twice.updated, twice.largest, twice.flipped) == (4, 0.7, 2)
+    assert twice.total == pytest.approx(1.0)
+
+
+def test_scores_without_decisions_are_compared_too(
+    warehouse: Warehouse, tables: UseCaseTables
+) -> None:
+    undecided = {"decision": None, "threshold": None}
+    put(warehouse, tables, frame({"prediction": 12.5, **undecided}))
+    assert put(warehouse, tables, frame({"prediction": 12.5, **undecided})).rows_changed == 0
+    told = put(warehouse, tables, frame({"prediction": 10.0, **undecided}), hour=1)
+    assert (told.restated.largest, told.restated.flipped) == (2.5, 0)
+
+
+def test_quantiles_are_content_of_a_score(warehouse: Warehouse, use_case: UseCase) -> None:
+    training = replace(use_case.training, quantiles=(0.1, 0.9))
+    regression = replace(use_case, training=training, task="regression")
+    apply(warehouse, regression)
+    tables = use_case_tables(regression)
+    rows = frame({"prediction_q10": 1.0, "prediction_q90": 20.0})
+    first = put(warehouse, tables, rows)
+    assert put(warehouse, tables, rows).rows_changed == 0
+    told = put(warehouse, tables, rows.assign(prediction_q90=21.0), hour=1)
+    assert told.restated.updated == 1
+    assert told.content_hash != first.content_hash
+    assert [it["prediction_q90"] for it in read(warehouse, tables.revisions)] == [20.0]
+    with pytest.raises(DataError, match=r"prediction_q10 .* infinite"):
+        put(warehouse, tables, rows.assign(prediction_q10=float("-inf")))
+
+
 def test_a_row_that_is_gone_is_kept_as_a_revision(
     warehouse: Warehouse, tables: UseCaseTables
 ) -> None:
     put(warehouse, tables, frame({}, {"order_number": 2}))
     told = put(warehouse, tables, frame({}), hour=1)
-    assert (told.removed, told.rows_changed) == (1, 1)
+    assert (told.restated.removed, told.rows_changed) == (1, 1)
     assert [row["order_number"] for row in read(warehouse, tables.scores)] == [1]
     assert [row["order_number"] for row in read(warehouse, tables.revisions)] == [2]
 
@@ -189,7 +251,7 @@ def test_a_day_without_rows_ends_empty_and_other_days_stay(
     both = frame({}, {"data_day": DAYS[1]})
     put(warehouse, tables, both, days=DAYS[:2])
     told = put(warehouse, tables, both.iloc[:0], hour=1, days=DAYS[:1])
-    assert told.removed == 1
+    assert told.restated.removed == 1
     assert [row["data_day"] for row in read(warehouse, tables.scores)] == [DAYS[1]]
 
 

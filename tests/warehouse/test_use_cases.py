@@ -13,7 +13,12 @@ import sqlalchemy as sa
 from include.declare import Column, UseCase
 from include.errors import ConfigurationError
 from include.warehouse.engine import Warehouse
-from include.warehouse.use_cases import UseCaseTables, apply, use_case_tables
+from include.warehouse.use_cases import (
+    UseCaseTables,
+    apply,
+    quantile_columns,
+    use_case_tables,
+)
 
 NOW = datetime(2013, 10, 8, 6, tzinfo=UTC)
 PROMISED = datetime(2013, 10, 9, 15, tzinfo=UTC)
@@ -47,13 +52,14 @@ def test_everything_is_made_once_and_explained(warehouse: Warehouse, use_case: U
         "created table late_order_scores",
         "created table late_order_scores_revisions",
         "created table late_order_outcomes",
+        "created table late_order_shadow_scores",
         "created view late_order_scores_latest",
         "created view late_order_scores_outcomes",
         "created view late_order_scores_history",
     ]
     assert apply(warehouse, use_case) == []
     tables = use_case_tables(use_case)
-    for table in (tables.scores, tables.revisions, tables.outcomes):
+    for table in tables.all:
         assert table.comment
         assert all(column.comment for column in table.columns), table.name
 
@@ -68,6 +74,42 @@ def test_the_contract_columns_are_there(use_case: UseCase) -> None:
         tables.revisions.columns.keys()
     )
     assert tables.key == ("data_day", "target_date", "promised_at", "customer", "order_number")
+
+
+def test_the_shadow_holds_a_score_per_version(warehouse: Warehouse, tables: UseCaseTables) -> None:
+    rows = [score(8, 1, 0.1) | {"model_version": version} for version in ("2", "3")]
+    for row in rows:
+        del row["valid_from"]
+    with warehouse.transaction() as connection:
+        connection.execute(sa.insert(tables.shadow), rows)
+    found = view(warehouse, "late_order_shadow_scores", "model_version", "prediction", "decision")
+    assert found == [("2", 0.1, None), ("3", 0.1, None)]
+    with pytest.raises(sa.exc.IntegrityError), warehouse.transaction() as connection:
+        connection.execute(sa.insert(tables.shadow), rows[:1])
+
+
+def test_declared_quantiles_are_score_columns_of_a_regression(
+    warehouse: Warehouse, tables: UseCaseTables, use_case: UseCase
+) -> None:
+    quantiles = replace(use_case.training, quantiles=(0.05, 0.1, 0.9, 0.975, 0.00001))
+    named = [
+        "prediction_q05",
+        "prediction_q10",
+        "prediction_q90",
+        "prediction_q975",
+        "prediction_q00001",
+    ]
+    assert quantile_columns(replace(use_case, training=quantiles)) == {}
+    regression = replace(use_case, training=quantiles, task="regression")
+    wanted = use_case_tables(regression)
+
+    assert list(quantile_columns(regression).values()) == named
+    assert set(named) <= set(wanted.content)
+    assert set(named) <= set(wanted.scores.columns.keys()) & set(wanted.revisions.columns.keys())
+    assert not set(named) & set(tables.scores.columns.keys())
+    told = apply(warehouse, regression)
+    assert "added column prediction_q10 to late_order_scores" in told
+    assert "replaced view late_order_scores_history" in told
 
 
 def test_a_key_is_unique(warehouse: Warehouse, tables: UseCaseTables) -> None:
@@ -140,7 +182,7 @@ def test_names_that_need_quoting_work(warehouse: Warehouse, use_case: UseCase) -
     odd = replace(
         use_case, name="order", score_columns=(Column("group", "string", "it's 5 % off: so"),)
     )
-    assert len(apply(warehouse, odd)) == 6
+    assert len(apply(warehouse, odd)) == 7
     assert apply(warehouse, odd) == []
 
 
@@ -171,7 +213,7 @@ def test_two_inits_of_one_use_case_at_once_both_succeed(
 ) -> None:
     with ThreadPoolExecutor(2) as pool:
         told = [pool.submit(apply, warehouse, use_case) for _ in range(2)]
-        assert sorted(len(it.result(timeout=30)) for it in told) == [0, 6]
+        assert sorted(len(it.result(timeout=30)) for it in told) == [0, 7]
 
 
 def test_a_view_of_an_analyst_is_not_dropped_behind_their_back(

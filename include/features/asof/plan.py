@@ -9,9 +9,8 @@ from feast.data_source import DataSource
 from feast.feature_view import DUMMY_ENTITY_ID, FeatureView
 
 from include.features.asof.errors import RetrievalUnsupported
-from include.features.asof.tables import TimeRange
+from include.features.asof.tables import MICROSECOND, TimeRange
 
-MICROSECOND = timedelta(microseconds=1)
 FOR_EVER = timedelta(days=366 * 1000)
 """A TTL at or beyond this is none: it reaches before any timestamp that can be stored."""
 

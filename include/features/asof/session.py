@@ -10,9 +10,9 @@ import duckdb
 from feast.data_source import DataSource
 from feast.repo_config import RepoConfig
 
-from include.features.asof.errors import StoreMisconfigured
+from include.features.asof.errors import DestinationUnusable, StoreMisconfigured
 from include.features.asof.plan import ViewPlan
-from include.features.asof.sources import locate, open_source
+from include.features.asof.sources import locate, open_source, place
 from include.features.asof.tables import EVERYTHING, SourceTable, TimeRange, line
 
 
@@ -51,6 +51,31 @@ def location_of(config: RepoConfig, source: DataSource | None, subject: str) -> 
     return locate(source, config.offline_store.root, config.repo_path, subject)
 
 
+def destination_of(config: RepoConfig, source: DataSource | None, subject: str) -> str:
+    """Return the path or URL of a source that is to be written.
+
+    Raises `DestinationUnusable` if the store reads it at a version.
+    """
+    location = location_of(config, source, subject)
+    version = _version_of(config, location)
+    if version is not None:
+        raise DestinationUnusable(
+            f"{subject}: {location} is read at version {version} (offline_store.delta_versions), "
+            "so what is written there could not be seen; write with a store without that setting"
+        )
+    return location
+
+
+def _version_of(config: RepoConfig, location: str) -> int | None:
+    """Return the version the table at a path or URL is read at, None for the newest."""
+    settings = config.offline_store
+    pinned: dict[str, int] = {
+        place(path, settings.root, config.repo_path).rstrip("/"): version
+        for path, version in settings.delta_versions.items()
+    }
+    return pinned.get(location.rstrip("/"))
+
+
 def open_data(
     con: duckdb.DuckDBPyConnection,
     config: RepoConfig,
@@ -62,12 +87,14 @@ def open_data(
     bounds: TimeRange = EVERYTHING,
 ) -> SourceTable:
     """Register a source under the name `relation`; raises what `open_source` raises."""
+    location = location_of(config, source, subject)
     return open_source(
         con,
         source,
         subject=subject,
         relation=relation,
-        location=location_of(config, source, subject),
+        location=location,
+        version=_version_of(config, location),
         columns=columns,
         time_column=time_column,
         bounds=bounds,

@@ -20,11 +20,13 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.fs as fs
 from deltalake import DeltaTable
+from deltalake.exceptions import TableNotFoundError
 from feast.data_format import DeltaFormat
 from feast.data_source import DataSource
 from feast.errors import FeastOfflineStoreUnsupportedDataSource
 from feast.infra.offline_stores.file_source import FileSource
 
+from include.features.asof.errors import StoreMisconfigured
 from include.features.asof.tables import EVERYTHING, SourceTable, TimeRange, describe, reading
 
 NATIVE_DELTA_FEATURES = frozenset({"timestampNtz", "v2Checkpoint", "vacuumProtocolCheck"})
@@ -38,13 +40,17 @@ STATISTICS_SLACK = 1_000
 
 
 def locate(source: DataSource | None, root: str, repository: Path | None, subject: str) -> str:
-    """Return the path or URL of a source: relative paths lie in `root`, that in the repository.
+    """Return the path or URL of a source, as `place` gives it.
 
     Raises Feast's `FeastOfflineStoreUnsupportedDataSource` for anything but a `FileSource`.
     """
     if not isinstance(source, FileSource):
         raise FeastOfflineStoreUnsupportedDataSource("AsofOfflineStore", f"{source} of {subject}")
-    path = str(source.path)
+    return place(str(source.path), root, repository)
+
+
+def place(path: str, root: str, repository: Path | None) -> str:
+    """Return where a path or URL leads: relative paths lie in `root`, that in the repository."""
     if _is_url(path):
         return _local(path)
     if Path(path).is_absolute():
@@ -61,32 +67,52 @@ def open_source(
     subject: str,
     relation: str,
     location: str,
+    version: int | None = None,
     columns: Iterable[str] | None = None,
     time_column: str | None = None,
     bounds: TimeRange = EVERYTHING,
 ) -> SourceTable:
     """Register a source under `relation`; it may hold more rows than `bounds` ask for.
 
-    It has at least the `columns` asked for and the time column; without `columns`, all.
+    It has at least the `columns` asked for and the time column; without `columns`, all. A Delta
+    table is read at `version`, or at its newest.
 
-    Raises `SourceMissing` or `SourceUnreadable`.
+    Raises `SourceMissing`, `SourceUnreadable`, or `StoreMisconfigured` for a version of what is
+    no Delta table.
     """
-    with reading(subject, location):
+    told = location if version is None else f"{location} at version {version}"
+    with reading(subject, told):
         if is_delta(source, location):
+            table = _delta_table(source, location, version)
             wanted = None if columns is None else {*columns, time_column}
-            absent = _open_delta(con, source, location, relation, wanted, time_column, bounds)
+            absent = _open_delta(con, table, location, relation, wanted, time_column, bounds)
+        elif version is not None:
+            raise StoreMisconfigured(
+                f"{subject}: offline_store.delta_versions names {location}, which is no Delta "
+                "table and has no versions; take it out, or correct the path"
+            )
         else:
             _open_parquet(con, source, location, relation)
             absent = {}
         types = describe(con, relation)
     for column in types:
         absent.pop(column, None)
-    return SourceTable(relation, location, subject, types, absent)
+    return SourceTable(relation, told, subject, types, absent)
+
+
+def _delta_table(source: FileSource, location: str, version: int | None) -> DeltaTable:
+    options = storage_options(source) or None
+    try:
+        return DeltaTable(location, version=version, storage_options=options)
+    except TableNotFoundError as error:
+        if version is None or not DeltaTable.is_deltatable(location, options):
+            raise
+        raise OSError(f"its log does not hold this version any more: {error}") from error
 
 
 def _open_delta(
     con: duckdb.DuckDBPyConnection,
-    source: FileSource,
+    table: DeltaTable,
     location: str,
     relation: str,
     wanted: Collection[str | None] | None,
@@ -94,7 +120,6 @@ def _open_delta(
     bounds: TimeRange,
 ) -> dict[str, str]:
     """Register a Delta table; return the types of its logical columns."""
-    table = DeltaTable(location, storage_options=storage_options(source) or None)
     protocol = table.protocol()
     plain = (
         not _is_url(location)
@@ -112,6 +137,12 @@ def _open_delta(
     if not files:
         con.register(relation, empty)
         return {}
+    gone = [file for file in files if not os.path.exists(file)]
+    if gone:
+        raise OSError(
+            f"{len(gone)} of {len(files)} data files are gone, {gone[0]} the first; a vacuum keeps "
+            "what is named in its keep_versions"
+        )
     con.read_parquet(
         [glob.escape(file) for file in files], hive_partitioning=False, union_by_name=True
     ).create_view(relation)

@@ -14,10 +14,10 @@ entity row comes back once and in its place.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 import pyarrow as pa
@@ -34,20 +34,20 @@ from feast.utils import (
     _get_requested_on_demand_feature_views,
     compute_non_entity_date_range,
 )
-from pydantic import StrictInt, StrictStr
+from pydantic import Field, StrictInt, StrictStr
 
 from include.features.asof.destinations import append, log, save
 from include.features.asof.entities import EntityFrame, prepare
 from include.features.asof.errors import RetrievalUnsupported, SourceMissing
 from include.features.asof.history import History, asked, observed
 from include.features.asof.job import AsofMetadata, AsofRetrievalJob
-from include.features.asof.plan import MICROSECOND, plan_view
+from include.features.asof.plan import plan_view
 from include.features.asof.pull import Pull
 from include.features.asof.queries import EntityQuery
-from include.features.asof.session import connect, location_of, open_data
+from include.features.asof.session import connect, destination_of, open_data
 from include.features.asof.tables import TimeRange
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Version = Annotated[StrictInt, Field(ge=0)]
 
 
 class AsofOfflineStoreConfig(FeastConfigBaseModel):  # type: ignore[misc]  # Feast is untyped
@@ -60,6 +60,8 @@ class AsofOfflineStoreConfig(FeastConfigBaseModel):  # type: ignore[misc]  # Fea
         memory_limit: what DuckDB may use before it spills, such as `1GB`; None: its default.
         threads: how many threads DuckDB uses; None: all.
         temp_directory: where it spills; None: the system's folder for temporary files.
+        delta_versions: path or URL of a Delta table, written like a source's → the version it
+            is read at, and not written; any other table is read at its newest.
     """
 
     type: StrictStr = "include.features.asof.store.AsofOfflineStore"
@@ -67,6 +69,7 @@ class AsofOfflineStoreConfig(FeastConfigBaseModel):  # type: ignore[misc]  # Fea
     memory_limit: StrictStr | None = None
     threads: StrictInt | None = None
     temp_directory: StrictStr | None = None
+    delta_versions: dict[StrictStr, Version] = Field(default_factory=dict)
 
 
 class AsofOfflineStore(OfflineStore):  # type: ignore[misc]  # Feast is untyped
@@ -125,7 +128,7 @@ class AsofOfflineStore(OfflineStore):  # type: ignore[misc]  # Feast is untyped
             entities = asked(config, entity_df, sources, plans)
         elif entity_df is None:
             dates = compute_non_entity_date_range(feature_views, start_date, end_date)
-            entities = observed(config, _range(*dates), plans)
+            entities = observed(config, TimeRange.between(*dates), plans)
         else:
             raise RetrievalUnsupported(
                 f"the entity frame is a {type(entity_df).__name__}; it must be a pandas "
@@ -165,7 +168,7 @@ class AsofOfflineStore(OfflineStore):  # type: ignore[misc]  # Feast is untyped
                 tuple(feature_name_columns),
                 timestamp_field,
                 created_timestamp_column or None,
-                _range(start_date, end_date),
+                TimeRange.between(start_date, end_date),
                 latest=True,
             ),
         )
@@ -190,7 +193,7 @@ class AsofOfflineStore(OfflineStore):  # type: ignore[misc]  # Feast is untyped
                 tuple(feature_name_columns),
                 timestamp_field,
                 created_timestamp_column or None,
-                _range(start_date, end_date),
+                TimeRange.between(start_date, end_date),
                 latest=False,
             ),
         )
@@ -208,7 +211,7 @@ class AsofOfflineStore(OfflineStore):  # type: ignore[misc]  # Feast is untyped
         """
         source = feature_view.batch_source
         subject = f"feature view {feature_view.name!r}"
-        location = location_of(config, source, subject)
+        location = destination_of(config, source, subject)
         if source.field_mapping:
             mapped = {new: old for old, new in source.field_mapping.items()}
             table = table.rename_columns([mapped.get(name, name) for name in table.column_names])
@@ -228,7 +231,7 @@ class AsofOfflineStore(OfflineStore):  # type: ignore[misc]  # Feast is untyped
         destination = logging_config.destination
         to = destination.to_data_source()
         rows = data if isinstance(data, pa.Table) else ds.dataset(data, format="parquet")
-        log(rows, to, location_of(config, to, "the feature log"), destination.partition_by or [])
+        log(rows, to, destination_of(config, to, "the feature log"), destination.partition_by or [])
 
     def validate_data_source(self, config: RepoConfig, data_source: DataSource) -> None:
         """Check the declared timestamp columns of a source that has a table already.
@@ -282,16 +285,5 @@ def _save(
     config: RepoConfig, job: AsofRetrievalJob, storage: SavedDatasetStorage, overwrite: bool
 ) -> None:
     source = storage.to_data_source()
-    save(job.to_batches(), source, location_of(config, source, "the saved dataset"), overwrite)
-
-
-def _range(first: datetime | None, last: datetime | None) -> TimeRange:
-    """Return a range of instants in microseconds; naive ones are UTC."""
-
-    def microseconds(instant: datetime | None) -> int | None:
-        if instant is None:
-            return None
-        aware = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
-        return (aware - EPOCH) // MICROSECOND
-
-    return TimeRange(microseconds(first), microseconds(last))
+    location = destination_of(config, source, "the saved dataset")
+    save(job.to_batches(), source, location, overwrite)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import duckdb
 import pyarrow as pa
@@ -12,6 +13,8 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from include.features.asof.errors import SourceColumnInvalid, SourceMissing, SourceUnreadable
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
 NANOSECONDS = frozenset({"TIMESTAMP_NS", "TIMESTAMPTZ_NS"})
 
 
@@ -21,6 +24,18 @@ class TimeRange:
 
     first: int | None = None
     last: int | None = None
+
+    @classmethod
+    def between(cls, first: datetime | None, last: datetime | None) -> TimeRange:
+        """Return the range between two instants; naive ones are UTC."""
+
+        def microseconds(instant: datetime | None) -> int | None:
+            if instant is None:
+                return None
+            aware = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+            return (aware - EPOCH) // MICROSECOND
+
+        return cls(microseconds(first), microseconds(last))
 
 
 EVERYTHING = TimeRange()
@@ -32,7 +47,7 @@ class SourceTable:
 
     Attributes:
         relation: name of the registered view.
-        location: path or URL, for messages.
+        location: path or URL, with the version if it is pinned to one, for messages.
         subject: what is being read for whom, for messages (`feature view 'x'`).
         types: column name → DuckDB type of the columns that the relation has.
         absent: column name → DuckDB type of columns the table has, but none of its read files

@@ -23,7 +23,7 @@ from include.orchestration.local.figures import (
     sample_query,
 )
 from include.settings import Settings
-from include.training.ledger import champion, registration
+from include.training.ledger import champion, registration, verdict
 from include.window import Window
 from include.workspace import Workspace, open_workspace
 
@@ -32,7 +32,9 @@ METRICS = {
     "average_precision": "average precision (higher)",
     "log_loss": "log loss (lower)",
     "brier": "Brier score (lower)",
-    "f1": "F1 (higher)",
+    "ece": "calibration error (lower)",
+    "cost": "cost of decisions (lower)",
+    "lift_at_10pct": "lift of the top 10 % (higher)",
 }
 
 
@@ -55,7 +57,7 @@ def show(
         _show_nights(rows, console)
         _show_champion(workspace, use_case, console)
         _show_query(workspace, use_case, console)
-        _show_places(settings, use_case, console)
+        _show_places(workspace, use_case, console)
         empty = empty_tables(workspace, use_case)
     short = [str(night.day) for night in rows if not night.scored or not night.landed]
     if empty or short:
@@ -104,11 +106,14 @@ def in_short(verdict: str) -> str:
 def _show_champion(workspace: Workspace, use_case: UseCase, console: Console) -> None:
     with workspace.warehouse.reading() as connection:
         serving = champion(connection, use_case.name)
-        entry = serving and registration(connection, use_case.name, serving.model_version)
-    if serving is None or entry is None:
+        version = serving and (serving.refit_of or serving.model_version)
+        entry = version and registration(connection, use_case.name, version)
+        judged = version and verdict(connection, use_case.name, version)
+    if not serving or not entry or not judged:
         raise DataError(f"{use_case.name} has no champion; see the log of {use_case.name}_train")
+    refit = f", the refit of version {serving.refit_of}" if serving.refit_of else ""
     console.print(
-        f"Champion of {use_case.name}: version {serving.model_version}, trained as of "
+        f"Champion of {use_case.name}: version {serving.model_version}{refit}, trained as of "
         f"{serving.as_of}\nSHA-256 {serving.sha256}"
     )
     evidence = entry.evidence
@@ -121,8 +126,11 @@ def _show_champion(workspace: Workspace, use_case: UseCase, console: Console) ->
     rows, days = evidence["model"]["rows"], evidence["model"]["days"]
     console.print(f"on {rows:,} out-of-time rows of {days} days, with 95 % intervals")
     console.print(grid)
-    console.print(f"{serving.event}: {serving.reason}", soft_wrap=True)
-    console.print(f"{entry.reason}\n", soft_wrap=True)
+    console.print(f"{judged.event}: {judged.reason}", soft_wrap=True)
+    console.print(f"{entry.reason}", soft_wrap=True)
+    if serving.refit_of:
+        console.print(serving.reason, soft_wrap=True)
+    console.print()
 
 
 def _estimate(found: Mapping[str, float] | None) -> str:
@@ -156,12 +164,15 @@ def _show_query(workspace: Workspace, use_case: UseCase, console: Console) -> No
     console.print()
 
 
-def _show_places(settings: Settings, use_case: UseCase, console: Console) -> None:
-    home = settings.home
+def _show_places(workspace: Workspace, use_case: UseCase, console: Console) -> None:
+    settings, home = workspace.settings, workspace.settings.home
+    with workspace.warehouse.reading() as connection:
+        serving = champion(connection, use_case.name)
     places = {
         "warehouse": settings.warehouse.database,
         "lake": settings.lake,
         "drift reports": home / "reports" / use_case.name,
+        "model card": f"{serving.artifact_uri}/card.html" if serving else "none",
         "task logs": home / "airflow" / "logs",
         "Airflow and MLflow": "make up starts both on this state; make down stops them",
         "on the command line": "./nightshift status",

@@ -33,7 +33,7 @@ from include.settings import Settings
 
 MLFLOW = "mlflow"
 DATASET_DAGS = ("nightly", "backfill")
-USE_CASE_DAGS = ("nightly", "train", "backfill")
+USE_CASE_DAGS = ("nightly", "train", "backfill", "rollback")
 
 
 def main(arguments: list[str] | None = None) -> int:

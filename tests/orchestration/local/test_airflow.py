@@ -5,18 +5,21 @@ One start (about half a minute) serves all tests here.
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Iterator
 
 import psutil
 import pytest
 
 from include.errors import UsageError
-from include.orchestration.local import airflow
-from include.orchestration.local.client import AirflowClient, Run
-from include.orchestration.local.environment import ADMIN, admin_password, airflow_environment
-from include.orchestration.local.processes import Running, free_port, members, stop
+from include.orchestration.local.client import AirflowClient
+from include.orchestration.local.processes import Running, members
+from tests.orchestration.local.real_airflow import (
+    airflow_on,
+    announced,
+    finished,
+    last_words,
+    states,
+)
 
 # The DAGs of the sample, their stages replaced by bodies that only look for their days.
 STUBS = '''
@@ -25,7 +28,7 @@ import os, pathlib, time
 from datetime import UTC, datetime, timedelta
 from airflow.sdk import get_current_context
 from include.errors import SourceNotReady, SourceUnreachable
-from include.orchestration import dags, tasks
+from include.orchestration import dags, model_tasks, tasks
 
 def body(step):
     def run(name):
@@ -42,12 +45,21 @@ def body(step):
                 raise SourceUnreachable("nobody answers")
         if window.start.isoformat() == "2013-10-06":
             raise ValueError("a mistake")
-        return {"day": str(window)}
+        told = {"day": str(window)}
+        if window.start.isoformat() == "2013-10-04" and step == "monitor":
+            told["retrain"] = "every column moved"
+        return told
     run.__name__ = step
     return run
 
 for step in ("ingest", "build_features", "materialise_online", "score", "monitor"):
     setattr(tasks, step, body(step))
+
+def train(name):
+    print("trained with", dict(get_current_context()["params"]))
+    return {"verdict": "kept"}
+
+model_tasks.train = train
 
 from include.datasets.nyc_flights.declaration import DATASET
 from include.orchestration import policy
@@ -56,7 +68,7 @@ from include.use_cases.flight_delay.declaration import USE_CASE
 original = policy.default_args
 policy.default_args = lambda owner: {**original(owner), "retry_delay": timedelta(seconds=1)}
 nightly, backfill = dags.dataset_dags(DATASET, __doc__)
-scoring, training, rescoring = dags.use_case_dags(USE_CASE, __doc__)
+scoring, training, rescoring, rollback = dags.use_case_dags(USE_CASE, __doc__)
 '''
 
 DAG_IDS = {
@@ -70,51 +82,13 @@ DAG_IDS = {
 @pytest.fixture(scope="module")
 def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[AirflowClient, Running]]:
     home = tmp_path_factory.mktemp("airflow") / "home"
-    dags = home / "dags"
-    dags.mkdir(parents=True)
-    (dags / "stubs.py").write_text(STUBS)
-    port = free_port(8380)
-    env = airflow_environment(os.environ, home, port, schedules=False)
-    env |= {"AIRFLOW__CORE__DAGS_FOLDER": str(dags)}
-    running = Running("up", {}, schedules=False)
-    client = AirflowClient(f"http://127.0.0.1:{port}", ADMIN, admin_password(home))
-    try:
-        airflow.prepare(env)
-        since = time.time()
-        for name in ("api-server", "dag-processor", "scheduler"):
-            airflow.start_component(name, env, running, home)
-        airflow.wait_for_api(client, running, home)
-        airflow.wait_for_dags(client, since, DAG_IDS, running, home)
-        yield client, running
-    finally:
-        sessions = [process.pid for process in running.processes]
-        stop(running, home, grace=3)
-        client.close()
-    assert list(members(sessions)) == []
+    with airflow_on(home, STUBS, DAG_IDS) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")
 def client(started: tuple[AirflowClient, Running]) -> AirflowClient:
     return started[0]
-
-
-def finished(client: AirflowClient, run: Run) -> Run:
-    deadline = time.monotonic() + 90
-    while not run.finished:
-        assert time.monotonic() < deadline, f"{run} hangs: {client.tasks(run)}"
-        time.sleep(0.3)
-        run = client.run(run.dag_id, run.run_id)
-    return run
-
-
-def states(client: AirflowClient, run: Run) -> dict[str, str]:
-    return {task.task_id: task.state for task in client.tasks(run)}
-
-
-def last_words(client: AirflowClient, run: Run, task_id: str) -> str:
-    (task,) = [task for task in client.tasks(run) if task.task_id == task_id]
-    (line,) = [line for line in client.log_lines(run, task) if line.startswith("FAILED ")]
-    return line
 
 
 def test_a_keyed_run_starts_the_use_case_with_its_key_though_schedules_are_off(
@@ -123,12 +97,30 @@ def test_a_keyed_run_starts_the_use_case_with_its_key_though_schedules_are_off(
     run = finished(client, client.trigger("nyc_flights_nightly", partition_key="2013-10-01"))
 
     assert run.state == "success"
-    deadline = time.monotonic() + 60
-    while not (announced := client.runs("flight_delay_nightly", "2013-10-01")):
-        assert time.monotonic() < deadline, "the announcement started nothing"
-        time.sleep(0.3)
-    assert finished(client, announced[0]).state == "success"
-    assert states(client, announced[0]) == {"score": "success", "monitor": "success"}
+    night = finished(client, announced(client, "flight_delay_nightly", "2013-10-01"))
+    assert night.state == "success"
+    assert states(client, night) == {"score": "success", "monitor": "success", "retrain": "skipped"}
+    assert client.runs("flight_delay_train") == []
+
+
+def test_a_drifted_night_starts_one_training_however_often_it_is_repeated(
+    client: AirflowClient,
+) -> None:
+    outcomes = []
+    for repeated in (1, 2):
+        finished(client, client.trigger("nyc_flights_nightly", partition_key="2013-10-04"))
+        night = announced(client, "flight_delay_nightly", "2013-10-04", repeated)
+        assert finished(client, night).state == "success"
+        outcomes.append(states(client, night)["retrain"])
+
+    assert outcomes == ["success", "skipped"]
+    (asked,) = client.runs("flight_delay_train")
+    assert asked.run_id == "retrain__2013-10-04"
+    trained = finished(client, asked)
+    assert trained.state == "success"
+    (task,) = client.tasks(trained)
+    lines = client.log_lines(trained, task)
+    assert "trained with {'as_of': '2013-10-04', 'promote': True}" in " ".join(lines)
 
 
 def test_waiting_for_the_source_and_trying_again_end_well(client: AirflowClient) -> None:

@@ -39,7 +39,7 @@ def test_the_summary_answers_what_was_done_and_how_good_it_is(night_home: Path) 
     assert f"2013-10-01    {found.landed:,}" in text
     assert "drift" in text and "columns moved" in text
     assert "constant rate" in text and "schedule only" in text
-    assert "promoted: first champion" in text
+    assert "promoted: no champion yet" in text
 
     query = text[text.index("SELECT") : text.index(";", text.index("SELECT"))]
     with sqlite3.connect(night_home / "warehouse.db") as connection:
