@@ -41,8 +41,8 @@ class Approval(ApprovalOperator):
             # Not the execution time-out, which is about the process that asks.
             response_timeout=timedelta(hours=hours),
             # Airflow may take an answer given while the asking process ends for a failure of
-            # that process; it is then asked again.
-            retries=1,
+            # that process; it is then asked again. An impatient person may hit it repeatedly.
+            retries=5,
             retry_delay=ANSWER_AGAIN_AFTER,
             **arguments,
         )

@@ -100,7 +100,7 @@ def test_a_declared_approval_waits_between_training_and_promotion() -> None:
     assert isinstance(approve, ApprovalOperator)
     assert approve.response_timeout == timedelta(hours=6)
     assert approve.execution_timeout == policy.NIGHTLY_TIMEOUT, "of the process, not of the wait"
-    assert (approve.defaults, approve.retries) == (["Reject"], 1)
+    assert (approve.defaults, approve.retries) == (["Reject"], 5)
     assert list(approve.params) == ["reason"]
     assert train.get_task("promote").trigger_rule == "all_success"
     text = DagSerialization.to_dict(train)
