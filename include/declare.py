@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from include.declare_model import Costs, Gate, Monitoring, Retraining, Scoring, Training
+from include.declare_model import (
+    Costs,
+    Gate,
+    Monitoring,
+    Retraining,
+    ScoreRetention,
+    Scoring,
+    Training,
+)
 
 ColumnType = Literal["string", "int64", "float64", "bool", "timestamp"]
 """Logical column types. `timestamp` is stored as `timestamp[us, UTC]`."""
@@ -26,12 +34,18 @@ INCLUDE = Path(__file__).resolve().parent
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a lake table."""
+    """One column of a lake table.
+
+    Attributes:
+        personal: whether it tells of a person; such a column stays in the lake, and never
+            reaches scores, reasons, logs or reports.
+    """
 
     name: str
     type: ColumnType
     description: str
     nullable: bool = True
+    personal: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,6 +117,20 @@ class FeatureView:
 
 
 @dataclass(frozen=True)
+class DataRetention:
+    """How long what a dataset leaves behind is kept; None keeps it for good.
+
+    Attributes:
+        quarantine_days: held rows nobody decided about, from their data day.
+        versions_days: versions of its lake tables, from when they were written; versions that
+            models and scores refer to are kept longer, see `ScoreRetention`.
+    """
+
+    quarantine_days: int | None = 365
+    versions_days: int = 7
+
+
+@dataclass(frozen=True)
 class Dataset:
     """A source landed day by day into checked tables, with the feature views on them.
 
@@ -117,6 +145,7 @@ class Dataset:
         heal_days: how far back a nightly run looks for days that are due.
         repeats_after: days after which a replayed source shows the same rows again; more
             history than that is refused, as a model would be judged on rows it was trained on.
+        retention: how long old versions and held rows are kept.
     """
 
     name: str
@@ -133,6 +162,7 @@ class Dataset:
     cutoff_delay: timedelta = timedelta(0)
     heal_days: int = 35
     repeats_after: int | None = None
+    retention: DataRetention = field(default_factory=DataRetention)
 
     @property
     def folder(self) -> Path:
@@ -202,6 +232,7 @@ class UseCase:
         feature_service: the Feast feature service of its features.
         score_columns: entity columns repeated on the score rows for analysts.
         costs: what wrong decisions cost; needed for a binary task.
+        retention: how long superseded scores, reports and lineage are kept.
     """
 
     name: str
@@ -221,6 +252,7 @@ class UseCase:
     task: Literal["binary", "regression"] = "binary"
     costs: Costs | None = None
     retraining: Retraining = field(default_factory=Retraining)
+    retention: ScoreRetention = field(default_factory=ScoreRetention)
 
     @property
     def folder(self) -> Path:

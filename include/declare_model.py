@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Any, Literal
 
 ModelPolicy = Literal["champion_now", "champion_asof", "pinned"]
@@ -191,6 +191,30 @@ class Retraining:
 
 
 @dataclass(frozen=True)
+class Sanity:
+    """Bounds on a night's predictions; what lies outside is held until a person releases it.
+
+    A night is compared with the newest published nights before it.
+
+    Attributes:
+        nights: how many of them.
+        least_nights: with fewer, volume and mean are not judged.
+        volume: smallest and largest rows, as a share of those nights' median.
+        mean_shift: how far the mean prediction may lie from theirs, in standard deviations of
+            their predictions (Cohen's d).
+        missing_share: largest share of feature values that are missing, over all features.
+        constant: whether predictions that are all the same are held.
+    """
+
+    nights: int = 28
+    least_nights: int = 7
+    volume: tuple[float, float] = (0.4, 2.5)
+    mean_shift: float = 2.5
+    missing_share: float = 0.5
+    constant: bool = True
+
+
+@dataclass(frozen=True)
 class Scoring:
     """How scores are written.
 
@@ -200,12 +224,33 @@ class Scoring:
         restate_days: published data days that are scored again when their inputs change.
         model_policy: which model scores past days in a backfill; a night has the champion.
         pinned_version: the version of the policy `pinned`.
+        due_by: local time, on the day after the data day, by which its scores are promised.
+        sanity: bounds outside which a night is held; None publishes whatever was predicted.
     """
 
     exact_reasons: int = 100
     restate_days: int = 0
     model_policy: ModelPolicy = "champion_now"
     pinned_version: str | None = None
+    due_by: time = time(6)
+    sanity: Sanity | None = field(default_factory=Sanity)
+
+
+@dataclass(frozen=True)
+class ScoreRetention:
+    """How long what a use case leaves behind is kept; None keeps it for good.
+
+    Attributes:
+        revisions_days: superseded scores, from when they were superseded.
+        reports_days: drift reports, from their data day.
+        champions: training sets of so many last champions can be rebuilt.
+        lineage_days: lake versions that scores refer to, from when they were scored.
+    """
+
+    revisions_days: int | None = 730
+    reports_days: int | None = 365
+    champions: int = 3
+    lineage_days: int = 90
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,7 @@ class Commit:
         connection: writes on it are committed together with the days and the run, or not at all.
         run_id: what result rows carry.
         outcomes: what has been said so far, per day.
+        kept: published days whose new results were held, and why.
     """
 
     connection: sa.Connection
@@ -97,6 +98,7 @@ class Commit:
     inputs: dict[str, int] = field(default_factory=dict)
     outputs: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    kept: dict[date, str] = field(default_factory=dict)
 
     def done(self, day: date, input_hash: str, output_hash: str) -> None:
         """Say that a day's results are complete."""
@@ -105,6 +107,18 @@ class Commit:
     def stopped(self, day: date, input_hash: str | None, reason: str) -> None:
         """Say that a day was not accepted, and why."""
         self._say(day, "stopped", input_hash, None, reason)
+
+    def held(self, day: date, input_hash: str, reason: str, before: DayState | None) -> None:
+        """Say that a day's new results are not published, and why.
+
+        A day that was done (`before`) stays as it was, what was published before included; the
+        run counts it among the stopped days all the same.
+        """
+        if before is None or before.state != "done":
+            self.stopped(day, input_hash, reason)
+            return
+        self._say(day, before.state, before.input_hash, before.output_hash, before.reason)
+        self.kept[day] = reason
 
     def absent(self, day: date, reason: str, input_hash: str | None = None) -> None:
         """Say that the source does not have a day and will not have it."""
@@ -128,7 +142,11 @@ class Commit:
 
     def days_in(self, state: State) -> tuple[DayState, ...]:
         """Return the days said to be in a state, oldest first."""
-        return tuple(it for _, it in sorted(self.outcomes.items()) if it.state == state)
+        return tuple(
+            it
+            for day, it in sorted(self.outcomes.items())
+            if it.state == state and day not in self.kept
+        )
 
     def _say(
         self,

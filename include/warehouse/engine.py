@@ -10,7 +10,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,13 +72,16 @@ class Warehouse:
         return self.address.dialect == "sqlite"
 
     @contextmanager
-    def transaction(self) -> Iterator[sa.Connection]:
+    def transaction(self, on: sa.Connection | None = None) -> Iterator[sa.Connection]:
         """Open a writing transaction; commits at the end, rolls back on any exception.
+
+        It is opened on the idle connection `on`, which stays open, or on one of its own.
 
         Raises `StorageUnavailable` when the database is out of reach, full, busy or read-only.
         """
-        with self.speaking(), self.engine.begin() as connection:
-            yield connection
+        with self.speaking(), self.engine.connect() if on is None else nullcontext(on) as open_one:
+            with open_one.begin():
+                yield open_one
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:

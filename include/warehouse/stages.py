@@ -124,8 +124,10 @@ class StageRun:
         self._begun.update(begun)
 
     @contextmanager
-    def commit(self) -> Iterator[Commit]:
+    def commit(self, on: sa.Connection | None = None) -> Iterator[Commit]:
         """Open the one transaction of the stage's results, days and run.
+
+        It is opened on the connection `on`, where results are staged, or on a new one.
 
         Everything said and written inside is committed together when the block ends, and
         rolled back when it raises. Every day that was begun needs an outcome. A day that
@@ -135,7 +137,7 @@ class StageRun:
         """
         self._require_unfinished()
         self._verify_lock()
-        with self.warehouse.transaction() as connection:
+        with self.warehouse.transaction(on) as connection:
             commit = Commit(connection, self.run_id, self.context.instant())
             yield commit
             result = self._conclude(commit)
@@ -176,7 +178,7 @@ class StageRun:
         restored = [before for day, before in same.items() if day in self._begun]
         write_days(commit.connection, self.stage, self.subject, [*changed, *restored])
         done = tuple(it.day for it in commit.days_in("done"))
-        stopped = {it.day: it.reason or "" for it in commit.days_in("stopped")}
+        stopped = {it.day: it.reason or "" for it in commit.days_in("stopped")} | commit.kept
         status = "done" if done or changed else "unchanged"
         if any(day in self.window for day in stopped):
             status = "stopped"

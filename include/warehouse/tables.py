@@ -255,12 +255,63 @@ readiness = sa.Table(
     metadata,
     required("use_case", sa.Text, "the use case"),
     required("target_date", sa.Date, "the day the scores are about"),
+    optional("data_day", sa.Date, "the data day whose scores are meant, the newest due for it"),
     optional("due_by", UTC, "when the scores should be ready, UTC"),
-    required("state", sa.Text, "ready, late, held or failed"),
+    required("state", sa.Text, "ready, waiting (not due yet), late, held or failed"),
     optional("ready_at", UTC, "when they became ready, UTC"),
     optional("reason", sa.Text, "why they are not, in words"),
     sa.PrimaryKeyConstraint("use_case", "target_date"),
     comment="May this morning's scores be used?",
+)
+
+score_holds = sa.Table(
+    "score_holds",
+    metadata,
+    required("use_case", sa.Text, "the use case"),
+    required("data_day", sa.Date, "the data day whose new scores were held"),
+    required("model_version", sa.Text, "the model that predicted them"),
+    required("input_hash", sa.Text, "fingerprint of what was scored"),
+    required("findings", JSON, "which bounds they broke, a list of sentences"),
+    required("run_id", sa.Text, "the stage run that held them"),
+    required("held_at", UTC, "when, UTC"),
+    optional("released_by", sa.Text, "who let them be published"),
+    optional("released_reason", sa.Text, "why, in words"),
+    optional("released_at", UTC, "when, UTC"),
+    sa.PrimaryKeyConstraint("use_case", "data_day"),
+    comment="Nights whose predictions broke a bound, and who released them",
+)
+
+restatements = sa.Table(
+    "restatements",
+    metadata,
+    required("run_id", sa.Text, "the stage run that scored again"),
+    required("use_case", sa.Text, "the use case"),
+    required("data_day", sa.Date, "the data day whose published scores changed"),
+    required("inserted", sa.BigInteger, "rows whose key was not there before"),
+    required("updated", sa.BigInteger, "rows that say something else than before"),
+    required("removed", sa.BigInteger, "rows whose key is gone"),
+    required("largest_change", sa.Double, "of a prediction, absolute, over updated rows"),
+    required("mean_change", sa.Double, "of the predictions, absolute, over updated rows"),
+    required("flipped", sa.BigInteger, "updated rows decided otherwise"),
+    required("at", UTC, "when the new scores became true, UTC"),
+    sa.PrimaryKeyConstraint("run_id", "use_case", "data_day"),
+    sa.Index(None, "use_case", "data_day"),
+    comment="How far published scores moved when a later run replaced them",
+)
+
+forgotten_subjects = sa.Table(
+    "forgotten_subjects",
+    metadata,
+    counted("entry", "order of the requests"),
+    required("dataset", sa.Text, "the dataset"),
+    required("key_columns", JSON, "the columns that named the subject, a list"),
+    required("key_hash", sa.Text, "fingerprint of the subject's values; they are not kept"),
+    required("erased", JSON, "table → rows erased"),
+    required("actor", sa.Text, "who asked"),
+    required("reason", sa.Text, "why, in words"),
+    required("at", UTC, "when, UTC"),
+    sa.Index(None, "dataset", "key_hash"),
+    comment="Subjects erased on request; ingest discards them when the source sends them again",
 )
 
 incidents = sa.Table(

@@ -31,6 +31,9 @@ DESIGNED = {
     "quarantine",
     "quarantine_decisions",
     "readiness",
+    "score_holds",
+    "restatements",
+    "forgotten_subjects",
     "incidents",
     "acknowledgements",
 }
