@@ -79,9 +79,9 @@ class Warehouse:
 
         Raises `StorageUnavailable` when the database is out of reach, full, busy or read-only.
         """
-        with self.speaking(), self.engine.connect() if on is None else nullcontext(on) as open_one:
-            with open_one.begin():
-                yield open_one
+        place = self.engine.connect() if on is None else nullcontext(on)
+        with self.speaking(), place as connection, connection.begin():
+            yield connection
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
