@@ -2,7 +2,7 @@
 #   make demo [TODAY=YYYY-MM-DD]   the whole night on sample data, through Airflow
 #   make test                      every test, offline, a real Postgres included
 #   make up / make down            Airflow and MLflow in the background, on the same state
-#   make bench [GROUP=training]    speed and memory beside the alternatives; groups: features, training
+#   make bench [GROUP=training]    speed and memory beside the alternatives; groups: features, training, scores, ten_million
 #   make bench [GROUP=training] WRITE=docs/benchmarks.md   the same, and those figures on the page anew
 #   make lint / fmt / lock / docs
 
@@ -30,7 +30,7 @@ demo: $(RUNTIME)  ## run the main job on sample data; TODAY=YYYY-MM-DD pins the 
 test: $(DEVELOPMENT)  ## run every test, offline
 	@$(RUN) -m pytest -n 2 --dist loadfile
 
-bench: $(DEVELOPMENT)  ## measure speed and memory beside the alternatives; GROUP=features or training
+bench: $(DEVELOPMENT)  ## measure speed and memory beside the alternatives; GROUP=features, training, scores or ten_million
 	@$(RUN) -m bench $(GROUP) $(if $(WRITE),--write "$(WRITE)")
 
 up: $(RUNTIME)  ## start Airflow and MLflow in the background, schedules live

@@ -12,7 +12,7 @@ import typer
 from rich.logging import RichHandler
 from rich.table import Table
 
-from include import catalog, cli_models
+from include import catalog, cli_access, cli_history, cli_models, cli_scores, cli_upkeep
 from include.cli_console import (
     DatasetName,
     FirstDay,
@@ -46,6 +46,10 @@ app = typer.Typer(
 quarantine_app = typer.Typer(help="Rows held back by validation.", no_args_is_help=True)
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(cli_models.app)
+app.add_typer(cli_access.app)
+app.add_typer(cli_history.app)
+app.add_typer(cli_scores.app)
+app.add_typer(cli_upkeep.app)
 
 
 @app.command()
@@ -53,6 +57,7 @@ def init() -> None:
     """Prepare the installation: warehouse tables, Feast definitions, MLflow. Safe to repeat."""
     from include.features.store import apply_definitions
     from include.training import registry
+    from include.warehouse import roles
     from include.warehouse.migrate import upgrade
     from include.warehouse.use_cases import apply
 
@@ -61,9 +66,12 @@ def init() -> None:
         settings.home.mkdir(parents=True, exist_ok=True)
         upgrade(workspace.warehouse)
         out.print(f"warehouse: {workspace.warehouse.name} is up to date", highlight=False)
-        for name in catalog.use_case_names():
-            for change in apply(workspace.warehouse, catalog.use_case(name)):
+        use_cases = [catalog.use_case(name) for name in catalog.use_case_names()]
+        for use_case in use_cases:
+            for change in apply(workspace.warehouse, use_case):
                 out.print(f"warehouse: {change}", highlight=False)
+        for change in roles.apply(workspace.warehouse, use_cases):
+            out.print(f"warehouse: {change}", highlight=False, markup=False)
         views = apply_definitions(settings)
         out.print(f"feast: {len(views)} feature views applied ({', '.join(views)})")
         registry.init(settings)
@@ -115,11 +123,15 @@ def score(
 
 @app.command()
 def monitor(use_case: UseCaseName, first: FirstDay, last: LastDay) -> None:
-    """Measure the drift of scored days."""
+    """Write the outcomes that are mature, and measure the drift of scored days."""
     from include.monitoring.monitor import monitor as stage
+    from include.monitoring.outcomes import write_outcomes
 
-    declared = catalog.use_case(use_case)
-    run_stages(lambda workspace: stage(workspace, declared, Window.parse(first, last)))
+    declared, window = catalog.use_case(use_case), Window.parse(first, last)
+    run_stages(
+        lambda workspace: write_outcomes(workspace, declared, window),
+        lambda workspace: stage(workspace, declared, window),
+    )
 
 
 @app.command()
@@ -134,6 +146,7 @@ def backfill(
     from include.features.build import build_features
     from include.ingestion.landing import ingest as land
     from include.monitoring.monitor import monitor as watch
+    from include.monitoring.outcomes import write_outcomes
     from include.scoring import assignment
     from include.scoring.score import score as predict
 
@@ -151,6 +164,7 @@ def backfill(
     if use_case is not None:
         stages += [
             lambda workspace: predict(workspace, use_case, window, policy=chosen, pinned=pinned),
+            lambda workspace: write_outcomes(workspace, use_case, window),
             lambda workspace: watch(workspace, use_case, window),
         ]
     run_stages(*stages)
@@ -160,8 +174,8 @@ def backfill(
 def status(
     name: Annotated[str | None, typer.Argument(help="A dataset or use case; all if none.")] = None,
 ) -> None:
-    """Show what is done, stopped or missing, and who is champion."""
-    from include.overview import champions, stages
+    """Show what is done, stopped or missing, who is champion, and if scores may be used."""
+    from include.overview import champions, mornings, stages
 
     if name is not None and name not in catalog.use_case_names():
         _dataset_or_use_case(name)
@@ -172,6 +186,8 @@ def status(
         out.print(table)
         for line in champions(workspace.warehouse, name):
             out.print(line, highlight=False)
+        for line in mornings(workspace.warehouse, workspace.now, name):
+            out.print(line, highlight=False, markup=False)
 
 
 @quarantine_app.command("list")

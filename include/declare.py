@@ -22,6 +22,7 @@ from include.declare_model import (
     Scoring,
     Training,
 )
+from include.declare_personal import refuse
 
 ColumnType = Literal["string", "int64", "float64", "bool", "timestamp"]
 """Logical column types. `timestamp` is stored as `timestamp[us, UTC]`."""
@@ -164,6 +165,16 @@ class Dataset:
     repeats_after: int | None = None
     retention: DataRetention = field(default_factory=DataRetention)
 
+    def __post_init__(self) -> None:
+        carried = {f"feature view {it.name}": it.keys for it in self.feature_views}
+        refuse(f"dataset {self.name}", self.personal, carried)
+
+    @property
+    def personal(self) -> frozenset[str]:
+        """Names of the columns that tell of a person, in whatever table."""
+        columns = (column for table in self.tables for column in table.columns)
+        return frozenset(column.name for column in columns if column.personal)
+
     @property
     def folder(self) -> Path:
         """Where the dataset's files are."""
@@ -226,7 +237,8 @@ class UseCase:
     """One prediction problem on a dataset.
 
     Attributes:
-        entity_keys: columns of a score's key beside data day and target date, with types.
+        entity_keys: columns of a score's key beside data day and target date, with types; those
+            of text may hold 2,000 bytes together.
         plan_table: the lake table the entity frame is read from.
         horizons: days from the data day to the target dates scored.
         feature_service: the Feast feature service of its features.
@@ -253,6 +265,18 @@ class UseCase:
     costs: Costs | None = None
     retraining: Retraining = field(default_factory=Retraining)
     retention: ScoreRetention = field(default_factory=ScoreRetention)
+
+    def __post_init__(self) -> None:
+        training = self.training
+        carried = {
+            "entity_keys": self.key_names,
+            "score_columns": tuple(column.name for column in self.score_columns),
+            "schedule_features": (*training.schedule_features, *training.categorical),
+            "slices": tuple(it.column for it in self.gate.slices),
+            "label": (self.label.column,),
+        }
+        own = {it.name for it in (*self.entity_keys, *self.score_columns) if it.personal}
+        refuse(f"use case {self.name}", self.dataset.personal | own, carried)
 
     @property
     def folder(self) -> Path:

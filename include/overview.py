@@ -1,12 +1,14 @@
-"""What is done and what is not, for `./nightshift status`."""
+"""What is done, what is not, and whether it may be used, for `./nightshift status`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 import sqlalchemy as sa
 
 from include import catalog
+from include.scoring import readiness
 from include.training import ledger
 from include.warehouse.engine import Warehouse
 from include.warehouse.migrate import require_current
@@ -55,3 +57,15 @@ def champions(warehouse: Warehouse, name: str | None = None) -> Iterator[str]:
                         f"{use_case}: champion is version {champion.model_version}, trained as "
                         f"of {champion.as_of}, SHA-256 {champion.sha256[:12]}…"
                     )
+
+
+def mornings(warehouse: Warehouse, now: datetime, name: str | None = None) -> Iterator[str]:
+    """Yield one line per use case about the scores of the newest target date due."""
+    with warehouse.reading() as connection:
+        for use_case in catalog.use_case_names():
+            if name not in (None, use_case):
+                continue
+            for row in readiness.assess(connection, catalog.use_case(use_case), now)[-1:]:
+                since = f" since {row.ready_at:%Y-%m-%d %H:%M} UTC" if row.ready_at else ""
+                why = f": {row.reason}" if row.reason else ""
+                yield f"{use_case}: the scores about {row.target_date} are {row.state}{since}{why}"

@@ -6,7 +6,7 @@ have features; `crown` puts a model into service without MLflow.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -71,6 +71,13 @@ def wire(monkeypatch: pytest.MonkeyPatch, rows: pd.DataFrame | None = None) -> N
         due = known[known["data_day"].isin(set(days))].drop(columns=[*served, real_frames.LABEL])
         return due.sort_values(keys, ignore_index=True)
 
+    def entity_batches(
+        workspace: Workspace, case: UseCase, days: Sequence[date]
+    ) -> Iterator[pd.DataFrame]:
+        for day in days:
+            if len(frame := entity_frame(workspace, case, [day])):
+                yield frame
+
     def add_features(_workspace: Workspace, _case: UseCase, due: pd.DataFrame) -> pd.DataFrame:
         found = due[keys].merge(known[[*keys, *served]], on=keys, how="left")
         return pd.concat([due.reset_index(drop=True), found[served]], axis=1)
@@ -81,6 +88,7 @@ def wire(monkeypatch: pytest.MonkeyPatch, rows: pd.DataFrame | None = None) -> N
         return mature[["target_date", *real_frames.KEYS, real_frames.LABEL]]
 
     monkeypatch.setattr(retrieval, "entity_frame", entity_frame)
+    monkeypatch.setattr(retrieval, "entity_batches", entity_batches)
     monkeypatch.setattr(retrieval, "add_features", add_features)
     monkeypatch.setattr(retrieval, "labels", labels)
     monkeypatch.setattr(retrieval, "feature_descriptions", lambda *_: dict.fromkeys(served, "it"))

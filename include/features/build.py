@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from include import healing
 from include.declare import Dataset, FeatureView
+from include.declare_personal import refuse
 from include.errors import ConfigurationError, RowsLost
 from include.lake import delta, fingerprint, names
 from include.lake.delta import Lake
@@ -207,9 +208,17 @@ def _run_view(duck: duckdb.DuckDBPyConnection, dataset: Dataset, view: FeatureVi
         duck.table("cutoffs").set_alias("cutoffs"), f"view.{DATA_DAY} = cutoffs.{DATA_DAY}"
     )
     ordered = ", ".join([DATA_DAY, *view.keys])
-    rows: pa.Table = (
-        stamped.project("cutoffs.cutoff AS event_timestamp, view.*").order(ordered).to_arrow_table()
-    )
+    refuse(f"{_sql_file(dataset, view.name)}", dataset.personal, {"its result": relation.columns})
+    try:
+        rows: pa.Table = (
+            stamped.project("cutoffs.cutoff AS event_timestamp, view.*")
+            .order(ordered)
+            .to_arrow_table()
+        )
+    except duckdb.Error as error:
+        raise sql_failed(dataset, _sql_file(dataset, view.name), error) from (
+            None if dataset.personal else error
+        )
     keys = rows.select([DATA_DAY, *view.keys])
     if keys.group_by(keys.column_names).aggregate([]).num_rows != len(rows):
         raise RowsLost(
@@ -225,7 +234,15 @@ def _execute(
     try:
         return duck.sql(sql_of(dataset, name))
     except duckdb.Error as error:
-        raise ConfigurationError(f"{_sql_file(dataset, name)}: {error}") from error
+        raise sql_failed(dataset, _sql_file(dataset, name), error) from (
+            None if dataset.personal else error
+        )
+
+
+def sql_failed(dataset: Dataset, file: Path, error: Exception) -> ConfigurationError:
+    """Return what is wrong with a SQL file, without the values that DuckDB likes to quote."""
+    why = type(error).__name__ + " (its text may repeat personal values and is not shown)"
+    return ConfigurationError(f"{file}: {why if dataset.personal else error}")
 
 
 def _sql_file(dataset: Dataset, name: str) -> Path:

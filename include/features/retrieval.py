@@ -5,7 +5,8 @@ Everything is read as the workspace's lake is: at its newest, or as it was (`Lak
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
 import duckdb
@@ -15,14 +16,20 @@ import pyarrow as pa
 from include.declare import UseCase
 from include.errors import ConfigurationError, RowsLost
 from include.features.build import feature_tables
+from include.features.landed import lake_views, run_sql
 from include.features.store import open_store
 from include.lake import delta, names
 from include.lake.schema import DATA_DAY
-from include.warehouse.stages import done_days
 from include.workspace import Workspace
 
 TARGET_DATE = "target_date"
 EVENT_TIMESTAMP = "event_timestamp"
+
+BATCH_ROWS = 100_000
+"""Entities held at a time when they are read in batches."""
+
+SORT_MEMORY = "500MB"
+"""Of DuckDB while it sorts a day that is larger than a batch; beyond it, it spills to disk."""
 
 
 def entity_frame(workspace: Workspace, use_case: UseCase, days: Sequence[date]) -> pd.DataFrame:
@@ -41,24 +48,114 @@ def entity_frame(workspace: Workspace, use_case: UseCase, days: Sequence[date]) 
         ConfigurationError: `entities.sql` does not run or gives an undeclared horizon.
     """
     with delta.connect() as duck:
-        _lake_views(workspace, use_case, duck, days)
-        relation = _run(use_case, duck, "entities.sql")
-        frame = _dates(relation.to_df(), [DATA_DAY, TARGET_DATE])
+        lake_views(workspace, use_case, duck, days)
+        frame = _entities(use_case, run_sql(use_case, duck, "entities.sql"))
+    _require_once(use_case, frame)
+    return frame.sort_values(_key(use_case), ignore_index=True)
+
+
+def entity_batches(
+    workspace: Workspace, use_case: UseCase, days: Sequence[date], rows: int = BATCH_ROWS
+) -> Iterator[pd.DataFrame]:
+    """Yield what `entity_frame` returns, in its order, at most `rows` rows at a time.
+
+    Days come whole, several together where they are small. A day larger than a batch is split
+    from its start, so that its batches do not depend on the days beside it.
+
+    Raises what `entity_frame` raises, and `RowsLost` if other rows were read than counted.
+    """
+    with delta.connect() as duck:
+        lake_views(workspace, use_case, duck, days)
+        counted = run_sql(use_case, duck, "entities.sql").aggregate(f"{DATA_DAY}, count(*)")
+        counts: dict[date, int] = dict(counted.order(DATA_DAY).fetchall())
+    for group in _groups(counts, rows):
+        due = sum(counts[day] for day in group)
+        if due <= rows:
+            frames = iter([entity_frame(workspace, use_case, group)])
+        else:
+            frames = _sorted_batches(workspace, use_case, group, rows)
+        read = 0
+        for frame in frames:
+            read += len(frame)
+            yield frame
+        if read != due:
+            raise RowsLost(f"{use_case.name}: {due} entities are due on {group}, {read} were read")
+
+
+def _groups(counts: dict[date, int], rows: int) -> Iterator[list[date]]:
+    """Yield days together that fit into `rows`; a day that does not fit comes alone."""
+    group: list[date] = []
+    held = 0
+    for day, count in counts.items():
+        if group and held + count > rows:
+            yield group
+            group, held = [], 0
+        group.append(day)
+        held += count
+    if group:
+        yield group
+
+
+def _sorted_batches(
+    workspace: Workspace, use_case: UseCase, days: Sequence[date], rows: int
+) -> Iterator[pd.DataFrame]:
+    """Yield the entities of `days` in batches of exactly `rows`, the last one smaller."""
+    with tempfile.TemporaryDirectory(prefix="entities-") as folder, delta.connect() as duck:
+        duck.execute("SET memory_limit = $1", [SORT_MEMORY])
+        duck.execute("SET temp_directory = $1", [folder])
+        lake_views(workspace, use_case, duck, days)
+        relation = run_sql(use_case, duck, "entities.sql").order(
+            ", ".join(f'"{name}"' for name in _key(use_case))
+        )
+        last = None
+        with delta.connect() as other:
+            for batch in _exactly(relation.to_arrow_reader(rows), rows):
+                frame = _entities(use_case, other.from_arrow(batch))
+                _require_once(use_case, frame if last is None else pd.concat([last, frame]))
+                last = frame.tail(1)
+                yield frame
+
+
+def _exactly(reader: pa.RecordBatchReader, rows: int) -> Iterator[pa.Table]:
+    """Yield a reader's rows as tables of exactly `rows`, the last one smaller."""
+    waiting = reader.schema.empty_table()
+    for batch in reader:
+        waiting = pa.concat_tables([waiting, pa.Table.from_batches([batch])])
+        while len(waiting) >= rows:
+            yield waiting.slice(0, rows)
+            waiting = waiting.slice(rows)
+    if len(waiting):
+        yield waiting
+
+
+def _key(use_case: UseCase) -> list[str]:
+    return [DATA_DAY, TARGET_DATE, *use_case.key_names]
+
+
+def _entities(use_case: UseCase, relation: duckdb.DuckDBPyRelation) -> pd.DataFrame:
+    """Return entities with their cut-offs; raises `ConfigurationError` for another horizon."""
+    frame = _dates(relation.to_df(), [DATA_DAY, TARGET_DATE])
+    pairs = frame[[DATA_DAY, TARGET_DATE]].drop_duplicates()
     ahead = {timedelta(days=horizon) for horizon in use_case.horizons}
-    found = {(t - d) for t, d in zip(frame[TARGET_DATE], frame[DATA_DAY], strict=True)}
+    found = {(t - d) for t, d in zip(pairs[TARGET_DATE], pairs[DATA_DAY], strict=True)}
     if not found <= ahead:
         raise ConfigurationError(
             f"{use_case.name}/entities.sql gives target dates {sorted(found - ahead)} after the "
             f"data day; declared horizons are {use_case.horizons}"
         )
-    keys = [DATA_DAY, TARGET_DATE, *use_case.key_names]
-    if frame.duplicated(keys).any():
-        twice = frame[frame.duplicated(keys)].iloc[0][keys].to_dict()
-        raise RowsLost(f"{use_case.name}/entities.sql gives an entity twice: {twice}")
-    cutoffs = {day: pd.Timestamp(use_case.dataset.cutoff(day)) for day in days}
-    stamps = pd.Series([cutoffs[day] for day in frame[DATA_DAY]], index=frame.index, dtype=object)
+    cutoffs = {day: pd.Timestamp(use_case.dataset.cutoff(day)) for day in set(frame[DATA_DAY])}
+    stamps = frame[DATA_DAY].map(cutoffs)
     frame[EVENT_TIMESTAMP] = pd.to_datetime(stamps, utc=True).astype("datetime64[us, UTC]")
-    return frame.sort_values(keys, ignore_index=True)
+    return frame
+
+
+def _require_once(use_case: UseCase, frame: pd.DataFrame) -> None:
+    """Raise `RowsLost` if an entity is there twice."""
+    keys = _key(use_case)
+    twice = frame.duplicated(keys)
+    if twice.any():
+        found = frame[twice].iloc[0][keys].to_dict()
+        raise RowsLost(f"{use_case.name}/entities.sql gives an entity twice: {found}")
 
 
 def add_features(workspace: Workspace, use_case: UseCase, frame: pd.DataFrame) -> pd.DataFrame:
@@ -104,8 +201,8 @@ def labels(workspace: Workspace, use_case: UseCase, as_of: date) -> pd.DataFrame
     newest = as_of - timedelta(days=use_case.label.mature_after)
     cutoff = use_case.dataset.cutoff(as_of)
     with delta.connect() as duck:
-        _lake_views(workspace, use_case, duck, None)
-        relation = _run(use_case, duck, "labels.sql")
+        lake_views(workspace, use_case, duck, None)
+        relation = run_sql(use_case, duck, "labels.sql")
         duck.execute("SET VARIABLE newest = $1", [newest])
         duck.execute("SET VARIABLE cutoff = $1", [cutoff])
         mature = relation.filter(
@@ -121,40 +218,6 @@ def lake_versions(workspace: Workspace, use_case: UseCase) -> dict[str, int]:
     dataset = use_case.dataset
     landed = [names.landed(dataset, table) for table in dataset.tables]
     return workspace.lake.versions([*landed, *feature_tables(dataset)])
-
-
-def _lake_views(
-    workspace: Workspace,
-    use_case: UseCase,
-    duck: duckdb.DuckDBPyConnection,
-    days: Collection[date] | None,
-) -> None:
-    """Create the dataset's tables by name, days that have landed only, and `cutoffs`."""
-    dataset = use_case.dataset
-    landed = workspace.lake.landed
-    if landed is None:
-        with workspace.warehouse.reading() as connection:
-            landed = frozenset(done_days(connection, "ingest", dataset.name))
-    chosen = sorted(landed if days is None else landed & set(days))
-    cutoffs = {
-        DATA_DAY: pa.array(chosen, pa.date32()),
-        "cutoff": pa.array([dataset.cutoff(day) for day in chosen], pa.timestamp("us", tz="UTC")),
-    }
-    duck.from_arrow(pa.table(cutoffs)).create("cutoffs")
-    for table in dataset.tables:
-        readable = None if table.kind == "snapshot" else chosen
-        relation = workspace.lake.relation(duck, names.landed(dataset, table), readable)
-        relation.create_view(table.name)
-
-
-def _run(
-    use_case: UseCase, duck: duckdb.DuckDBPyConnection, file_name: str
-) -> duckdb.DuckDBPyRelation:
-    file = use_case.folder / file_name
-    try:
-        return duck.sql(file.read_text(encoding="utf-8"))
-    except (OSError, duckdb.Error) as error:
-        raise ConfigurationError(f"{file}: {error}") from error
 
 
 def _dates(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:

@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from include import catalog, healing
 from include.declare import Dataset, Table
 from include.errors import RowsLost
-from include.ingestion import quarantine
+from include.ingestion import forgotten, quarantine
+from include.ingestion.forgotten import Subjects
 from include.ingestion.reading import (
     Reading,
     declaration_hash,
@@ -45,6 +46,7 @@ class _Landed:
 
     judged: dict[str, Judgement] = field(default_factory=dict)
     readings: dict[str, Reading] = field(default_factory=dict)
+    discarded: dict[str, pa.Table] = field(default_factory=dict)
     stopped: dict[date, str] = field(default_factory=dict)
     held: list[dict[str, object]] = field(default_factory=list)
     versions: dict[str, int] = field(default_factory=dict)
@@ -58,6 +60,7 @@ class _Landing:
     dataset: Dataset
     source: Source
     run_id: str
+    subjects: Subjects
     landed: _Landed = field(default_factory=_Landed)
 
     def land_days(self, days: Sequence[date]) -> None:
@@ -84,11 +87,13 @@ class _Landing:
     def _judge(self, table: Table, days: Sequence[date]) -> Judgement:
         reading = read(self.dataset, self.source, table, days)
         fitting = [day for day in days if day not in reading.broken]
-        judgement = gates.judge(table, reading.rows, fitting)
+        kept, gone = forgotten.split(self.dataset, reading.rows, self.subjects)
+        judgement = gates.judge(table, kept, fitting)
         rows = f"{len(reading.rows):,}"
         _log.info("%s: %s rows of %d day(s) read and checked", self._name(table), rows, len(days))
         self.landed.readings[table.name] = reading
         self.landed.judged[table.name] = judgement
+        self.landed.discarded[table.name] = gone
         for day, why in (*reading.broken.items(), *judgement.stopped.items()):
             gates.add_reason(self.landed.stopped, day, f"{table.name}: {why}")
         return judgement
@@ -130,7 +135,9 @@ def ingest(
         if snapshots and not due:
             due = [window.end]
         run.begin(due)
-        landing = _Landing(workspace, dataset, source, run.run_id)
+        with workspace.warehouse.reading() as connection:
+            subjects = forgotten.read(connection, dataset)
+        landing = _Landing(workspace, dataset, source, run.run_id, subjects)
         if due:
             landing.land_days(due)
         for table, mark in snapshots:
@@ -213,20 +220,24 @@ def _record(
 
 
 def _count(commit: Commit, dataset: Dataset, landed: _Landed, good: Sequence[date]) -> None:
-    """Reconcile the landed days of every table: rows in = accepted + held."""
-    rows_in = accepted = held = 0
+    """Reconcile the landed days of every table: rows in = accepted + held + discarded."""
+    rows_in = accepted = held = discarded = 0
     for table in dataset.tables:
         if table.name in landed.judged:
             judgement = landed.judged[table.name]
             ins = len(_of_days(landed.readings[table.name].rows, good))
             outs = len(_of_days(judgement.accepted, good))
             holds = len(_of_days(judgement.held, good))
-            if ins != outs + holds:
+            gone = len(_of_days(landed.discarded[table.name], good))
+            if ins != outs + holds + gone:
                 raise RowsLost(
-                    f"{dataset.name}.{table.name}: {ins} rows in, {outs} accepted and "
-                    f"{holds} held; nothing has been marked as done"
+                    f"{dataset.name}.{table.name}: {ins} rows in, {outs} accepted, {holds} held "
+                    f"and {gone} discarded; nothing has been marked as done"
                 )
             rows_in, accepted, held = rows_in + ins, accepted + outs, held + holds
+            discarded += gone
+    if discarded:
+        commit.note(f"{discarded} row(s) of forgotten subjects were discarded")
     commit.count(rows_in=rows_in, rows_out=accepted, rows_held=held)
 
 

@@ -16,6 +16,9 @@ from include.lake.schema import DATA_DAY
 from include.warehouse import tables
 from include.warehouse.engine import Warehouse
 
+MASK = "•••"
+"""What stands in a row's key, which is printed, for a personal value."""
+
 
 def held_rows(
     dataset: Dataset,
@@ -24,13 +27,14 @@ def held_rows(
     held_by: Sequence[tuple[str, ...]],
     run_id: str,
 ) -> Iterator[dict[str, Any]]:
-    """Yield one quarantine row per held row and rule.
+    """Yield one quarantine row per held row and rule; the payload alone has personal values.
 
     Args:
         held: the rows as read, with `data_day`; for a snapshot the day of landing.
         held_by: for each row the names of the rules that hold it.
     """
     columns = [column.name for column in table.columns]
+    personal = {column.name for column in table.columns if column.personal}
     seen: dict[str, int] = {}
     hashes = fingerprint.row_hashes(held, columns)
     for row, row_hash, rules in zip(held.to_pylist(), hashes, held_by, strict=True):
@@ -42,7 +46,9 @@ def held_rows(
                 "table_name": table.name,
                 "data_day": day,
                 "row_hash": row_hash if copies == 1 else f"{row_hash}-{copies}",
-                "row_key": json.dumps([_plain(row[name]) for name in table.key]),
+                "row_key": json.dumps(
+                    [MASK if name in personal else _plain(row[name]) for name in table.key]
+                ),
                 "rule": rule,
                 "payload": {name: _plain(value) for name, value in row.items()},
                 "run_id": run_id,

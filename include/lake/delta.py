@@ -85,13 +85,18 @@ class Lake:
         return {name: version for name, version in found.items() if version is not None}
 
     def replace_days(
-        self, name: str, rows: pa.Table, days: Sequence[date], *, widen: bool = False
+        self,
+        name: str,
+        rows: pa.Table | pa.RecordBatchReader,
+        days: Sequence[date],
+        *,
+        widen: bool = False,
     ) -> int:
         """Replace the rows of `days` by `rows` in one atomic commit.
 
         Args:
-            rows: columns of the table, `data_day` among them, which must be one of `days`.
-                Days without rows become empty.
+            rows: columns of the table, `data_day` among them, which must be one of `days`;
+                a reader is written as it is read. Days without rows become empty.
             days: at least one.
             widen: whether columns may be added; older rows, and columns that `rows` lacks,
                 are null.

@@ -102,14 +102,24 @@ def follow_shadow(use_case: UseCase) -> list[str]:
 
 
 def monitor(name: str) -> dict[str, Any]:
-    """Judge the drift of the run's days of a use case; a night may ask for a training.
+    """Write mature outcomes and judge the drift of the run's days; a night may ask for a training.
 
-    What is asked for is under `retrain`, in words, and `day`; a window asks for nothing.
+    What is asked for is under `retrain`, in words, and `day`; a window asks for nothing. Outcomes
+    that cannot be written fail the task once its days are judged.
     """
     from include.monitoring.monitor import monitor as judge
+    from include.monitoring.outcomes import write_outcomes
 
     use_case = catalog.use_case(name)
+    trouble = None
+    try:
+        run_stage(write_outcomes, use_case.dataset, name)
+    except Exception as error:
+        log.exception("the outcomes of %s were not written", name)
+        trouble = error
     told = run_stage(judge, use_case.dataset, name)
+    if trouble is not None:
+        raise trouble
     context = get_current_context()
     if "first_day" in (context.get("params") or {}):
         return told

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import numpy as np
@@ -14,9 +12,7 @@ import pyarrow as pa
 from include.declare import UseCase
 from include.errors import RowsLost
 from include.lake.schema import ARROW_TYPES
-from include.scoring.frame import ScoringFrame
 from include.scoring.reasons import explain
-from include.training import model
 from include.training.encoding import Floats, numbers
 from include.training.ledger import Entry
 from include.training.model import Model
@@ -25,33 +21,29 @@ from include.warehouse.use_cases import quantile_columns
 
 @dataclass(frozen=True)
 class Batch:
-    """Scores of some days by one model, ready to be written.
+    """One model's scores of a batch of entities.
 
     Attributes:
         entry: the ledger entry of the model.
-        rows: key, score columns and content, as `replace_scores` wants them.
-        rows_due: how many entities were due.
+        rows: key, score columns and content, as the scores' staging wants them.
         lake_rows: keys, features as the model saw them, prediction and model.
-        lake_versions: lake table → version the features were read at.
+        features: names of the columns of `lake_rows` that are the model's features.
     """
 
     entry: Entry
-    days: tuple[date, ...]
     rows: pd.DataFrame
-    rows_due: int
     lake_rows: pa.Table
-    lake_versions: Mapping[str, int]
+    features: tuple[str, ...]
 
 
-def score_days(use_case: UseCase, entry: Entry, frame: ScoringFrame, days: Sequence[date]) -> Batch:
-    """Predict and explain what is due on `days`; writes nothing.
+def score_batch(use_case: UseCase, entry: Entry, serving: Model, due: pd.DataFrame) -> Batch:
+    """Predict and explain a batch of what is due; writes nothing.
 
     Raises:
-        DataError: the model's file is not the one that was registered.
         RowsLost: rows and scores differ in number.
+        SchemaBreak: features of the model are missing.
+        DataError: a feature is infinite, or text where the model wants a number.
     """
-    serving = model.load(entry.artifact_uri, entry.sha256)
-    due = frame.of(days, serving)
     said = predict(use_case, serving, due)
     predictions = said["prediction"].to_numpy(dtype=np.float64)
     reasons = explain(serving, due, predictions, use_case.key_names, use_case.scoring.exact_reasons)
@@ -64,11 +56,9 @@ def score_days(use_case: UseCase, entry: Entry, frame: ScoringFrame, days: Seque
         raise RowsLost(f"{use_case.name}: {len(due)} due, {len(rows)} scored")
     return Batch(
         entry=entry,
-        days=tuple(days),
         rows=rows,
-        rows_due=len(due),
         lake_rows=_lake_rows(use_case, serving, entry, due, predictions),
-        lake_versions=frame.lake_versions,
+        features=tuple(serving.facts.features),
     )
 
 

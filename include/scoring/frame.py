@@ -5,7 +5,7 @@ Features are read at the cut-off of each data day, whatever the day it is scored
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -15,49 +15,33 @@ from include.declare import UseCase
 from include.errors import RowsLost
 from include.features import retrieval
 from include.lake import fingerprint
-from include.training.model import Model
-from include.warehouse.stages import DayState, day_states
+from include.warehouse.stages import DayState, day_states, done_days
 from include.window import describe_days
 from include.workspace import Workspace
 
 
 @dataclass(frozen=True)
-class Readiness:
-    """Data day → input hash of the days that can be scored, and why others cannot."""
+class Inputs:
+    """What the days to score rest on.
 
-    inputs: Mapping[date, str]
+    Attributes:
+        hashes: data day → fingerprint of its inputs, of the days that can be scored.
+        waiting: day → why it cannot be scored yet.
+        absent: day → why it never will.
+    """
+
+    hashes: Mapping[date, str]
     waiting: Mapping[date, str]
     absent: Mapping[date, str]
 
-    def without(self, reasons: Mapping[date, str]) -> Readiness:
+    def without(self, reasons: Mapping[date, str]) -> Inputs:
         """Return this with some of the days waiting, for reasons beside their data."""
-        refused = {day: why for day, why in reasons.items() if day in self.inputs}
-        inputs = {day: it for day, it in self.inputs.items() if day not in refused}
-        return replace(self, inputs=inputs, waiting={**self.waiting, **refused})
+        refused = {day: why for day, why in reasons.items() if day in self.hashes}
+        hashes = {day: it for day, it in self.hashes.items() if day not in refused}
+        return replace(self, hashes=hashes, waiting={**self.waiting, **refused})
 
 
-@dataclass(frozen=True)
-class ScoringFrame:
-    """Everything due on some days.
-
-    Attributes:
-        rows: `data_day`, `target_date`, entity keys, plan columns and features; ordered by
-            day, date and keys.
-        lake_versions: lake table → version the features were read at.
-    """
-
-    rows: pd.DataFrame
-    lake_versions: Mapping[str, int]
-
-    def of(self, days: Collection[date], model: Model) -> pd.DataFrame:
-        """Return the rows of some days, with the model's features even if there is no row."""
-        rows = self.rows[self.rows["data_day"].isin(set(days))].reset_index(drop=True)
-        if len(rows):
-            return rows
-        return rows.reindex(columns=list(dict.fromkeys([*rows.columns, *model.facts.features])))
-
-
-def readiness(workspace: Workspace, use_case: UseCase, days: Sequence[date]) -> Readiness:
+def inputs(workspace: Workspace, use_case: UseCase, days: Sequence[date]) -> Inputs:
     """Return which of `days` have landed and have features, and a fingerprint of those."""
     dataset = use_case.dataset
     with workspace.warehouse.reading() as connection:
@@ -71,7 +55,7 @@ def readiness(workspace: Workspace, use_case: UseCase, days: Sequence[date]) -> 
         [column.name for column in (*use_case.entity_keys, *use_case.score_columns)],
         (use_case.folder / "entities.sql").read_text(encoding="utf-8"),
     )
-    inputs, waiting, absent = {}, {}, {}
+    hashes, waiting, absent = {}, {}, {}
     for day in days:
         landed, built = landing.get(day), building.get(day)
         if landed is not None and landed.state == "absent":
@@ -81,28 +65,42 @@ def readiness(workspace: Workspace, use_case: UseCase, days: Sequence[date]) -> 
         elif built is None or built.state != "done":
             waiting[day] = f"its features are not built ({_state(built)})"
         else:
-            inputs[day] = fingerprint.of_values(constant, landed.output_hash, built.output_hash)
-    return Readiness(inputs, waiting, absent)
+            hashes[day] = fingerprint.of_values(constant, landed.output_hash, built.output_hash)
+    return Inputs(hashes, waiting, absent)
 
 
-def assemble(workspace: Workspace, use_case: UseCase, days: Sequence[date]) -> ScoringFrame:
-    """Return everything due on `days` with its features; reads only.
+def as_recorded(workspace: Workspace, use_case: UseCase) -> Workspace:
+    """Return the workspace with its lake as it is now, whatever is written to it meanwhile.
+
+    `lake.pinned` is the lineage of what is read from it: lake table → version.
+    """
+    versions = retrieval.lake_versions(workspace, use_case)
+    with workspace.warehouse.reading() as connection:
+        landed = done_days(connection, "ingest", use_case.dataset.name)
+    return replace(workspace, lake=workspace.lake.at(versions, landed))
+
+
+def due_batches(
+    workspace: Workspace, use_case: UseCase, days: Sequence[date]
+) -> Iterator[pd.DataFrame]:
+    """Yield everything due on `days` with its features, a batch at a time; reads only.
+
+    A batch has `data_day`, `target_date`, entity keys, plan columns and features, ordered by
+    day, date and keys over all batches.
 
     Raises:
         RowsLost: the feature store returned other rows than were due.
     """
-    due = retrieval.entity_frame(workspace, use_case, days)
-    versions = retrieval.lake_versions(workspace, use_case)
-    rows = retrieval.add_features(workspace, use_case, due) if len(due) else due
     keys = ["data_day", "target_date", *use_case.key_names]
-    if len(rows) != len(due) or not rows[keys].reset_index(drop=True).equals(
-        due[keys].reset_index(drop=True)
-    ):
-        raise RowsLost(
-            f"{use_case.name}: {len(due)} entities are due on {describe_days(days)} and "
-            f"{len(rows)} came back from the feature store, or not the same; nothing was written"
-        )
-    return ScoringFrame(rows, versions)
+    for due in retrieval.entity_batches(workspace, use_case, days):
+        rows = retrieval.add_features(workspace, use_case, due)
+        if len(rows) != len(due) or not rows[keys].equals(due[keys]):
+            raise RowsLost(
+                f"{use_case.name}: {len(due)} entities are due on {describe_days(days)} and "
+                f"{len(rows)} came back from the feature store, or not the same; nothing was "
+                "written"
+            )
+        yield rows
 
 
 def _state(state: DayState | None) -> str:

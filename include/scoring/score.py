@@ -7,27 +7,22 @@ asked later.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, timedelta
-from typing import Any
 
-import pyarrow as pa
 import sqlalchemy as sa
 
 from include import healing
 from include.declare import UseCase
 from include.declare_model import ModelPolicy
-from include.errors import RowsLost
-from include.lake import names
-from include.scoring import assignment
+from include.scoring import assignment, holds, readiness
 from include.scoring.assignment import Assignment
-from include.scoring.batch import Batch, score_days
-from include.scoring.frame import Readiness, assemble, readiness
+from include.scoring.frame import Inputs, inputs
+from include.scoring.prediction import predicted
+from include.scoring.publication import Publication
 from include.training import ledger
 from include.training.ledger import Entry
-from include.warehouse.replace import Restatement, ScoreChange, replace_scores
 from include.warehouse.stages import Commit, StageResult, StageRun, stage_run
-from include.warehouse.tables import score_runs
 from include.warehouse.use_cases import use_case_tables
 from include.window import Window, describe_days
 from include.workspace import Workspace
@@ -61,9 +56,11 @@ def score(
     Raises:
         NoChampion: nothing has been promoted.
         UsageError: the policy does not fit, or the pinned version is unknown.
-        DaysStopped: days asked for have no features or no model; the others are scored.
+        DaysStopped: days asked for have no features or no model, or are held for predictions
+            outside their bounds; the others are scored.
         RowsLost: entities due and scores differ in number; nothing was written.
-        DataError: a model's file is not the one that was registered.
+        DataError: a model's file is not the one that was registered, or a prediction is not a
+            number; nothing was written.
     """
     reached = healing.reach(use_case.dataset, window, heal_days, workspace.now)
     nightly = heal_days > 0
@@ -73,17 +70,21 @@ def score(
             first = ledger.first_promotion(connection, use_case.name) if nightly else None
             days = [day for day in reached if day in window or _in_service(day, first)]
             models = assignment.assign(connection, use_case, days, chosen, version)
-        ready = readiness(workspace, use_case, days).without(models.without)
-        due = _due(workspace, use_case, run, ready.inputs, models, nightly)
-        batches = _score(workspace, use_case, models, due) if due else []
-        if due:
-            run.begin(due)
-            kept = pa.concat_tables([it.lake_rows for it in batches], promote_options="default")
-            workspace.lake.replace_days(names.scored(use_case), kept, due, widen=True)
-        with run.commit() as commit:
-            if due:
-                _record(workspace, use_case, commit, batches, models.policy, ready.inputs)
-            _report_unready(commit, run, ready)
+        found = inputs(workspace, use_case, days).without(models.without)
+        if due := _due(workspace, use_case, run, found.hashes, models, nightly):
+            with predicted(workspace, use_case, models, due, run.run_id) as said:
+                publication = Publication(workspace, use_case, run, models, found.hashes, said)
+                refused = publication.refused()
+                if good := [day for day in due if day not in refused]:
+                    publication.write_lake(good)
+                with run.commit(on=said.staging.connection) as commit:
+                    publication.publish(commit, good)
+                    publication.hold(commit, refused)
+                    _conclude(commit, use_case, run, found)
+        else:
+            with run.commit() as commit:
+                _conclude(commit, use_case, run, found)
+        readiness.refresh(workspace, use_case)
         return run.result.or_raise()
 
 
@@ -118,77 +119,25 @@ def _due(
     return sorted({*run.due(inputs), *others})
 
 
-def _score(
-    workspace: Workspace, use_case: UseCase, models: Assignment, due: Sequence[date]
-) -> list[Batch]:
-    """Return the scores of `due`, model by model; writes nothing."""
-    frame = assemble(workspace, use_case, due)
-    batches = [score_days(use_case, entry, frame, days) for entry, days in models.groups(due)]
-    scored = sum(len(batch.rows) for batch in batches)
-    if scored != len(frame.rows):
-        raise RowsLost(f"{use_case.name}: {len(frame.rows)} due, {scored} scored")
-    return batches
+def _conclude(commit: Commit, use_case: UseCase, run: StageRun, found: Inputs) -> None:
+    """Drop holds that no longer hold anything, and say which days could not be scored."""
+    holds.forget_outdated(commit.connection, use_case, found.hashes)
+    _report_unready(commit, run, found)
 
 
-def _record(
-    workspace: Workspace,
-    use_case: UseCase,
-    commit: Commit,
-    batches: Sequence[Batch],
-    policy: ModelPolicy,
-    inputs: Mapping[date, str],
-) -> None:
-    """Write scores, lineage and days into the one transaction that makes them true."""
-    tables = use_case_tables(use_case)
-    restated = Restatement()
-    for batch in batches:
-        change = replace_scores(
-            commit.connection, tables, batch.days, batch.rows, commit.run_id, commit.at
-        )
-        lineage = _lineage(workspace, use_case, batch, change)
-        values = {**lineage, "run_id": commit.run_id, "model_policy": policy}
-        commit.connection.execute(sa.insert(score_runs).values(**values))
-        commit.count(rows_in=batch.rows_due, rows_out=len(batch.rows))
-        commit.versions(inputs=batch.lake_versions)
-        for day in batch.days:
-            commit.done(day, inputs[day], change.day_hashes[day])
-        restated += change.restated
-    commit.versions(outputs=workspace.lake.versions([names.scored(use_case)]))
-    if restated:
-        commit.note(str(restated))
-
-
-def _lineage(
-    workspace: Workspace, use_case: UseCase, batch: Batch, change: ScoreChange
-) -> dict[str, Any]:
-    return {
-        "use_case": use_case.name,
-        "model_version": batch.entry.model_version,
-        "model_sha256": batch.entry.sha256,
-        "feature_service": use_case.feature_service,
-        "lake_versions": dict(batch.lake_versions),
-        "rows_due": batch.rows_due,
-        "rows_scored": len(batch.rows),
-        "rows_changed": change.rows_changed,
-        "content_hash": change.content_hash,
-        "code_revision": workspace.context.code_revision,
-        "data_days": [day.isoformat() for day in batch.days],
-    }
-
-
-def _report_unready(commit: Commit, run: StageRun, ready: Readiness) -> None:
+def _report_unready(commit: Commit, run: StageRun, found: Inputs) -> None:
     """Say which days cannot be scored: as outcomes if asked for, else in a note.
 
     A published day keeps its scores and its state, whatever has become of its inputs.
     """
     older, kept = [], defaultdict(list)
-    for day, why in sorted({**ready.waiting, **ready.absent}.items()):
+    for day, why in sorted({**found.waiting, **found.absent}.items()):
         before = run.states.get(day)
         if before is not None and before.state == "done":
             kept[why].append(day)
         elif day not in run.window:
             older.append(day)
-        elif day in ready.absent:
+        elif day in found.absent:
             commit.absent(day, why)
         else:
             commit.stopped(day, None, why)

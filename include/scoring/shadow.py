@@ -11,16 +11,17 @@ from collections.abc import Sequence
 from datetime import date
 
 import pandas as pd
+import pyarrow as pa
 
 from include import healing
 from include.declare import UseCase
 from include.lake import fingerprint
 from include.scoring.batch import predict
-from include.scoring.frame import ScoringFrame, assemble, readiness
+from include.scoring.frame import as_recorded, due_batches, inputs
 from include.training import ledger, model
 from include.training.ledger import Entry
 from include.training.shadowing import STAGE
-from include.warehouse import frames
+from include.warehouse import digests, frames
 from include.warehouse.replace import replace_days
 from include.warehouse.stages import Commit, StageResult, day_states, stage_run
 from include.warehouse.use_cases import use_case_tables
@@ -54,20 +55,20 @@ def follow(
         return None
     with stage_run(workspace.warehouse, STAGE, use_case.name, window, workspace.context) as run:
         days = [day for day in reached if entry.as_of is not None and day > entry.as_of]
-        inputs = _inputs(workspace, use_case, entry, days)
-        due = run.due(inputs)
+        hashes = _inputs(workspace, use_case, entry, days)
+        due = run.due(hashes)
         if not due:
             return run.finish()
-        frame = assemble(workspace, use_case, due)
-        rows = _predict(use_case, entry, frame, due)
+        recorded = as_recorded(workspace, use_case)
+        rows = _predict(recorded, use_case, entry, due)
         run.begin(due)
         with run.commit() as commit:
-            hashes = _replace(use_case, commit, entry, rows, due)
-            commit.count(rows_in=len(frame.rows), rows_out=len(rows))
-            commit.versions(inputs=frame.lake_versions)
+            written = _replace(use_case, commit, entry, rows, due)
+            commit.count(rows_in=len(rows), rows_out=len(rows))
+            commit.versions(inputs=recorded.lake.pinned)
             commit.note(f"version {entry.model_version} scored in shadow")
             for day in due:
-                commit.done(day, inputs[day], hashes[day])
+                commit.done(day, hashes[day], written[day])
         return run.result
 
 
@@ -75,34 +76,38 @@ def _inputs(
     workspace: Workspace, use_case: UseCase, entry: Entry, days: list[date]
 ) -> dict[date, str]:
     """Return day → fingerprint of the champion's inputs and the version, of days to follow."""
-    ready = readiness(workspace, use_case, days)
+    ready = inputs(workspace, use_case, days)
     with workspace.warehouse.reading() as connection:
         scored = day_states(connection, "score", use_case.name, days)
     return {
         day: fingerprint.of_values(state.input_hash, entry.sha256)
         for day, state in scored.items()
-        if state.state == "done" and day in ready.inputs
+        if state.state == "done" and day in ready.hashes
     }
 
 
 def _predict(
-    use_case: UseCase, entry: Entry, frame: ScoringFrame, days: Sequence[date]
-) -> pd.DataFrame:
+    workspace: Workspace, use_case: UseCase, entry: Entry, days: Sequence[date]
+) -> pa.Table:
     """Return the version's predictions of `days` as the shadow table wants them."""
     serving = model.load(entry.artifact_uri, entry.sha256)
-    due = frame.of(days, serving)
     tables = use_case_tables(use_case)
-    rows = due[list(tables.key)].join(predict(use_case, serving, due))
-    return frames.canonical(tables.shadow, [*tables.key, *PREDICTED], rows)
+    columns = [*tables.key, *PREDICTED]
+    parts = [
+        due[list(tables.key)].join(predict(use_case, serving, due))
+        for due in due_batches(workspace, use_case, days)
+    ]
+    rows = pd.concat(parts) if parts else pd.DataFrame(columns=columns)
+    return frames.canonical(tables.shadow, columns, rows)
 
 
 def _replace(
-    use_case: UseCase, commit: Commit, entry: Entry, rows: pd.DataFrame, days: Sequence[date]
+    use_case: UseCase, commit: Commit, entry: Entry, rows: pa.Table, days: Sequence[date]
 ) -> dict[date, str]:
     """Make `rows` all that the version has said of `days`; returns day → their fingerprint."""
     tables = use_case_tables(use_case)
     mine = {"model_version": entry.model_version}
     stamp = {**mine, "scored_at": commit.at, "run_id": commit.run_id}
-    records = [{**record, **stamp} for record in frames.records(tables.shadow, rows)]
+    records = [{**record, **stamp} for record in frames.records(rows)]
     replace_days(commit.connection, tables.shadow, "data_day", days, records, mine)
-    return frames.day_hashes(tables.shadow, rows, tables.key, PREDICTED, days)
+    return digests.day_hashes(rows, tables.key, PREDICTED, days)

@@ -6,6 +6,7 @@ failing rows. Table-level rules are row rules on a frame of one row per day.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -172,8 +173,10 @@ def _judge_days(
             results.append(RuleResult(day, rule, not failed, int(counts[index]), int(failed)))
             if failed and rule.on_failure == "stop":
                 column = rule.columns[0]
-                value = measures[column].iloc[index]
-                reason = f"rule {rule.name}: {column} is {value:g}, expected {_expected(rule)}"
+                told = f"is {measures[column].iloc[index]:g}"
+                if _measures_personal(table, column):
+                    told = "lies outside (the value is of personal columns)"
+                reason = f"rule {rule.name}: {column} {told}, expected {_expected(rule)}"
                 add_reason(stopped, day, reason)
     return results, stopped
 
@@ -188,6 +191,12 @@ def _measure(table: Table, rows: pa.Table, days: Sequence[date]) -> pd.DataFrame
     if "rows" in frame:
         frame["rows"] = frame["rows"].fillna(0)
     return frame
+
+
+def _measures_personal(table: Table, measure: str) -> bool:
+    """Tell whether a day measure is computed from a personal column, whose value it may be."""
+    words = set(re.findall(r"\w+", table.day_measures.get(measure, "")))
+    return any(column.personal and column.name in words for column in table.columns)
 
 
 def _expected(rule: Rule) -> str:

@@ -14,7 +14,9 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlencode
 
+import adbc_driver_manager
 import psycopg
 import sqlalchemy as sa
 from filelock import FileLock
@@ -23,7 +25,7 @@ from include.errors import ConfigurationError, StorageUnavailable
 from include.settings import Settings, WarehouseAddress
 
 BUSY_SECONDS = 30
-"""How long a SQLite statement waits for another process's transaction."""
+"""How long a statement waits for somebody else's transaction."""
 
 _SQLITE_STORAGE = frozenset(
     {
@@ -38,7 +40,13 @@ _SQLITE_STORAGE = frozenset(
         sqlite3.SQLITE_NOTADB,
     }
 )
+_POSTGRES_LIMIT = "54"
 _POSTGRES_READ_ONLY = "25006"
+_POSTGRES_STORAGE = frozenset({"08", "53", "57", "58"})
+"""Classes of errors: connection, resources, operator intervention, system."""
+
+_PSYCOPG_ONLY = frozenset({"autocommit", "prepare_threshold"})
+"""Connection options that psycopg takes itself and libpq does not know."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +112,7 @@ class Warehouse:
         """Turn the driver's storage errors inside the block into `StorageUnavailable`."""
         try:
             yield
-        except (sa.exc.DBAPIError, psycopg.Error) as error:
+        except (sa.exc.DBAPIError, psycopg.Error, adbc_driver_manager.Error) as error:
             if not _is_storage_error(error):
                 raise
             detail = str(getattr(error, "orig", error)).strip().splitlines()
@@ -180,6 +188,7 @@ def _ensure_wal(path: Path) -> None:
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # transactions begin where we say, not where pysqlite guesses
     connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA temp_store=FILE")  # a load's size is not bounded by memory
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
@@ -196,17 +205,37 @@ def _postgres_engine(address: WarehouseAddress) -> sa.Engine:
         port=address.port,
         database=address.database,
     )
+    return sa.create_engine(
+        url, connect_args=_options(address), pool_pre_ping=True, json_serializer=to_json
+    )
+
+
+def _options(address: WarehouseAddress) -> dict[str, str]:
     defaults = {
         "connect_timeout": "10",
         "application_name": f"nightshift pid {os.getpid()}",
         "keepalives_idle": "30",  # a lock's connection idles for as long as its stage works
+        "options": f"-c lock_timeout={int(BUSY_SECONDS * 1000)}",  # else it waits for ever
     }
-    return sa.create_engine(
-        url,
-        connect_args=defaults | dict(address.options),
-        pool_pre_ping=True,
-        json_serializer=to_json,
-    )
+    return defaults | dict(address.options)
+
+
+def libpq_uri(address: WarehouseAddress) -> str:
+    """Return a Postgres address as libpq reads it, the password included: never log it.
+
+    Everything is a parameter of the query, so that no host (a socket's folder, say), user or
+    password can be taken for another part.
+    """
+    places = {
+        "host": address.host,
+        "port": address.port,
+        "user": address.user,
+        "password": address.password,
+        "dbname": address.database,
+    }
+    given = {name: value for name, value in places.items() if value is not None}
+    options = {name: it for name, it in _options(address).items() if name not in _PSYCOPG_ONLY}
+    return f"postgresql://?{urlencode(options | given, quote_via=quote)}"
 
 
 def to_json(value: Any) -> str:
@@ -214,15 +243,20 @@ def to_json(value: Any) -> str:
     return json.dumps(value, allow_nan=False, ensure_ascii=False, sort_keys=True)
 
 
-def _is_storage_error(error: sa.exc.DBAPIError | psycopg.Error) -> bool:
-    """Tell trouble with the storage from a wrong statement, which both drivers mix up.
-
-    psycopg's errors come unwrapped from `COPY`, which SQLAlchemy does not know.
-    """
+def _is_storage_error(
+    error: sa.exc.DBAPIError | psycopg.Error | adbc_driver_manager.Error,
+) -> bool:
+    """Tell trouble with the storage from a wrong statement, which the drivers mix up."""
     origin = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+    if isinstance(origin, adbc_driver_manager.Error):
+        state = (origin.sqlstate or "").strip("\0")
+        return not state or state == _POSTGRES_READ_ONLY or state[:2] in _POSTGRES_STORAGE
     if isinstance(origin, sqlite3.Error):
         code: int | None = getattr(origin, "sqlite_errorcode", None)
         return code is not None and (code & 0xFF) in _SQLITE_STORAGE
-    if getattr(origin, "sqlstate", None) == _POSTGRES_READ_ONLY:
+    state = getattr(origin, "sqlstate", None) or ""
+    if state == _POSTGRES_READ_ONLY:
         return True
+    if state[:2] == _POSTGRES_LIMIT:  # an operational error to the driver, and no better later
+        return False
     return isinstance(origin, (psycopg.OperationalError, psycopg.InterfaceError))

@@ -33,6 +33,8 @@ _HOLDER = sa.text(
     "AND l.classid::bigint = :high AND l.objid::bigint = :low"
 )
 
+_LOCK_NOT_AVAILABLE = "55P03"
+
 
 @contextmanager
 def lock(
@@ -49,6 +51,28 @@ def lock(
     hold = _file_lock if warehouse.is_sqlite else _advisory_lock
     with hold(warehouse, stage, subject, timeout, poll) as verify:
         yield verify
+
+
+def lock_transaction(
+    connection: sa.Connection, stage: str, subject: str, timeout: float = 60.0
+) -> None:
+    """Hold a lock until the connection's open transaction ends; it belongs to no one else.
+
+    SQLite's `BEGIN IMMEDIATE` is that lock already.
+
+    Raises `LockHeld` when another transaction does not end within `timeout` seconds.
+    """
+    if connection.dialect.name == "sqlite":
+        return
+    key = _advisory_key(stage, subject)
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(timeout * 1000)}")
+    try:
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
+    except sa.exc.OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+            raise
+        raise _held(stage, subject, timeout, "") from error
+    connection.exec_driver_sql("SET LOCAL lock_timeout = DEFAULT")
 
 
 @contextmanager

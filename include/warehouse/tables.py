@@ -310,6 +310,7 @@ forgotten_subjects = sa.Table(
     required("actor", sa.Text, "who asked"),
     required("reason", sa.Text, "why, in words"),
     required("at", UTC, "when, UTC"),
+    optional("finished_at", UTC, "when everything was erased, UTC; empty while it goes on"),
     sa.Index(None, "dataset", "key_hash"),
     comment="Subjects erased on request; ingest discards them when the source sends them again",
 )

@@ -14,7 +14,7 @@ from include.errors import ConfigurationError
 from include.warehouse.engine import Warehouse
 from include.warehouse.locks import lock
 from include.warehouse.tables import UTC, counted, optional, required
-from include.warehouse.views import create_views
+from include.warehouse.views import View, create_views, history, views
 
 REASONS = (1, 2, 3)
 """Ranks of the reasons a score row carries."""
@@ -76,8 +76,7 @@ def use_case_tables(use_case: UseCase) -> UseCaseTables:
         metadata,
         *_score_columns(use_case),
         sa.PrimaryKeyConstraint(*keys, name=f"pk_{name}_scores"),
-        sa.Index(f"ix_{name}_scores_target", *keys[1:]),
-        sa.Index(f"ix_{name}_scores_run", "run_id"),
+        *_score_indexes(name, keys),
         comment=f"Scores of {name}, as true now; replaced by data day. {use_case.description}",
     )
     revisions = sa.Table(
@@ -92,6 +91,18 @@ def use_case_tables(use_case: UseCase) -> UseCaseTables:
     outcomes = _outcomes(metadata, use_case, keys[1:])
     shadow = _shadow(metadata, use_case, keys)
     return UseCaseTables(scores, revisions, outcomes, shadow, keys, content)
+
+
+def use_case_views(use_case: UseCase) -> tuple[View, ...]:
+    """Return the views over the tables of a use case, see `views.views`."""
+    tables = use_case_tables(use_case)
+    return views(use_case.name, tables.scores, tables.revisions, tables.outcomes)
+
+
+def history_of(use_case: UseCase) -> sa.Table:
+    """Return the view of current and superseded scores, to select from."""
+    tables = use_case_tables(use_case)
+    return history(tables.scores, tables.revisions).table
 
 
 def quantile_columns(use_case: UseCase) -> dict[float, str]:
@@ -119,8 +130,22 @@ def apply(warehouse: Warehouse, use_case: UseCase) -> list[str]:
     ):
         for table in tables.all:
             done += _create_or_widen(connection, table)
-        done += create_views(connection, tables.scores, tables.revisions, tables.outcomes)
+        done += create_views(connection, use_case_views(use_case))
     return done
+
+
+def _score_indexes(name: str, keys: Sequence[str]) -> list[sa.Index]:
+    """Return the indexes by target date and run, beside the primary key.
+
+    Rows of a date and of a run lie together, so that Postgres finds them by block ranges
+    (BRIN). B-trees there would cost a load of a night as much again as the rows themselves.
+    """
+    by_target = f"ix_{name}_scores_target"
+    return [
+        sa.Index(by_target, *keys[1:]).ddl_if(dialect="sqlite"),
+        sa.Index(by_target, keys[1], postgresql_using="brin").ddl_if(dialect="postgresql"),
+        sa.Index(f"ix_{name}_scores_run", "run_id", postgresql_using="brin"),
+    ]
 
 
 def _outcomes(metadata: sa.MetaData, use_case: UseCase, key: Sequence[str]) -> sa.Table:

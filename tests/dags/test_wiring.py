@@ -85,6 +85,15 @@ def test_training_runs_as_declared_and_by_form(bag: DagBag) -> None:
     assert {name: train.params[name] for name in train.params} == {"as_of": None, "promote": True}
 
 
+def test_readiness_is_watched_every_ten_minutes_whatever_the_nights_do(bag: DagBag) -> None:
+    watch = bag.dags["nightshift_watch"]
+
+    assert isinstance(watch.timetable, CronTriggerTimetable)
+    assert watch.timetable.expression == "*/10 * * * *"
+    assert watch.task_ids == ["refresh_readiness"]
+    assert watch.tags == {"nightshift", "operations"}
+
+
 def test_a_cron_of_none_means_by_hand_alone() -> None:
     train = training_dag(replace(USE_CASE, retraining=Retraining(cron=None)), "doc")
     assert type(train.timetable).__name__ == "NullTimetable"
@@ -159,7 +168,8 @@ def test_schedules_off_keeps_cron_quiet_and_the_form_field(
     night = dags["nyc_flights_nightly"]
     assert isinstance(night.timetable, CronPartitionTimetable), "the key's form field goes with it"
     assert night.end_date.year == 1970, "cron would fire"
-    assert type(dags["flight_delay_train"].timetable).__name__ == "NullTimetable"
+    for dag_id in ("flight_delay_train", "nightshift_watch"):
+        assert type(dags[dag_id].timetable).__name__ == "NullTimetable"
     assert dags["flight_delay_nightly"].end_date is None
 
 

@@ -36,22 +36,35 @@ def main(home: str, stage: str, day: str, point: str, marker: str) -> None:
         STAGES[stage](workspace, Window.night(date.fromisoformat(day)), 35)
 
 
-def _after(owner: type, name: str, die: Callable[[], None]) -> None:
+def after(owner: Any, name: str, act: Callable[[], None]) -> None:
+    """Act after each call of a function or method."""
     original = getattr(owner, name)
 
-    def dying(*arguments: Any, **named: Any) -> Any:
-        original(*arguments, **named)
-        die()
+    def called(*arguments: Any, **named: Any) -> Any:
+        result = original(*arguments, **named)
+        act()
+        return result
 
-    setattr(owner, name, dying)
+    setattr(owner, name, called)
+
+
+def before(owner: Any, name: str, act: Callable[[], None]) -> None:
+    """Act before each call of a function or method."""
+    original = getattr(owner, name)
+
+    def called(*arguments: Any, **named: Any) -> Any:
+        act()
+        return original(*arguments, **named)
+
+    setattr(owner, name, called)
 
 
 def _inside_commit(die: Callable[[], None]) -> None:
     original = StageRun.commit
 
     @contextmanager
-    def dying(self: StageRun) -> Any:
-        with original(self) as commit:
+    def dying(self: StageRun, **given: Any) -> Any:
+        with original(self, **given) as commit:
             yield commit
             die()
 
@@ -59,8 +72,8 @@ def _inside_commit(die: Callable[[], None]) -> None:
 
 
 PLANTS: dict[str, Callable[[Callable[[], None]], None]] = {
-    LAKE: lambda die: _after(Lake, "replace_days", die),
-    BEGIN: lambda die: _after(StageRun, "begin", die),
+    LAKE: lambda die: after(Lake, "replace_days", die),
+    BEGIN: lambda die: after(StageRun, "begin", die),
     COMMIT: _inside_commit,
 }
 

@@ -12,6 +12,7 @@ from include.features.build import build_features, feature_tables
 from include.ingestion.landing import ingest
 from include.lake import fingerprint, names
 from include.monitoring.monitor import monitor
+from include.monitoring.outcomes import write_outcomes
 from include.scoring.score import score
 from include.warehouse import tables
 from include.warehouse.stages import StageResult
@@ -28,6 +29,9 @@ STAGES: dict[str, Stage] = {
     "ingest": lambda workspace, window, heal: ingest(workspace, PLANTED, window, heal),
     "features": lambda workspace, window, heal: build_features(workspace, PLANTED, window, heal),
     "score": lambda workspace, window, heal: score(workspace, PLANTED_USE_CASE, window, heal),
+    "outcomes": lambda workspace, window, heal: write_outcomes(
+        workspace, PLANTED_USE_CASE, window, heal
+    ),
     "monitor": lambda workspace, window, heal: monitor(workspace, PLANTED_USE_CASE, window, heal),
 }
 
@@ -46,6 +50,7 @@ def visible(workspace: Workspace) -> dict[str, Any]:
     mine = use_case_tables(PLANTED_USE_CASE)
     read = [
         mine.scores,
+        mine.outcomes,
         tables.stage_days,
         tables.validation_results,
         tables.quarantine,

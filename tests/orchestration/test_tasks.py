@@ -18,7 +18,7 @@ from airflow.sdk.exceptions import (
 
 from include.datasets.nyc_flights.declaration import DATASET
 from include.declare import UseCase
-from include.errors import DaysStopped, SourceNotReady
+from include.errors import DaysStopped, RowsLost, SourceNotReady
 from include.orchestration import tasks
 from include.settings import Settings
 from include.use_cases.flight_delay.declaration import USE_CASE
@@ -116,8 +116,8 @@ def test_then_the_default(monkeypatch: pytest.MonkeyPatch, settings: Settings) -
 
 @pytest.fixture
 def called(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[dict[str, Any]]]:
-    """The arguments that scoring and monitoring are called with; both do nothing."""
-    calls: dict[str, list[dict[str, Any]]] = {"score": [], "monitor": []}
+    """The arguments that scoring, outcomes and monitoring are called with; they do nothing."""
+    calls: dict[str, list[dict[str, Any]]] = {"score": [], "outcomes": [], "monitor": []}
 
     def stage(name: str) -> Callable[..., StageResult]:
         def run(_workspace: Workspace, use_case: UseCase, window: Window, **more: Any) -> Any:
@@ -127,6 +127,7 @@ def called(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[dict[str, Any]]]:
         return run
 
     monkeypatch.setattr("include.scoring.score.score", stage("score"))
+    monkeypatch.setattr("include.monitoring.outcomes.write_outcomes", stage("outcomes"))
     monkeypatch.setattr("include.monitoring.monitor.monitor", stage("monitor"))
     return calls
 
@@ -175,6 +176,19 @@ def test_a_drifted_night_asks_for_a_training(
 
     assert asked == [("flight_delay", DAY)]
     assert (told["day"], told["retrain"]) == ("2013-10-07", "everything moved")
+    night = {"use_case": "flight_delay", "window": Window.night(DAY)}
+    assert called["monitor"] == called["outcomes"] == [{**night, "heal_days": DATASET.heal_days}]
+
+
+def test_outcomes_that_fail_hide_no_verdict_and_are_not_swallowed(
+    running: dict[str, Any], called: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RowsLost("an entity has two labels")
+
+    monkeypatch.setattr("include.monitoring.outcomes.write_outcomes", fail)
+    with pytest.raises(RowsLost, match="two labels"):
+        tasks.monitor("flight_delay")
     assert len(called["monitor"]) == 1
 
 

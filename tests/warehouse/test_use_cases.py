@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,12 +13,15 @@ import sqlalchemy as sa
 from include.declare import Column, UseCase
 from include.errors import ConfigurationError
 from include.warehouse.engine import Warehouse
+from include.warehouse.tables import model_ledger
 from include.warehouse.use_cases import (
     UseCaseTables,
     apply,
     quantile_columns,
     use_case_tables,
+    use_case_views,
 )
+from tests.warehouse.conftest import USE_CASE
 
 NOW = datetime(2013, 10, 8, 6, tzinfo=UTC)
 PROMISED = datetime(2013, 10, 9, 15, tzinfo=UTC)
@@ -56,6 +59,8 @@ def test_everything_is_made_once_and_explained(warehouse: Warehouse, use_case: U
         "created view late_order_scores_latest",
         "created view late_order_scores_outcomes",
         "created view late_order_scores_history",
+        "created view late_order_scores_daily",
+        "created view late_order_models_in_service",
     ]
     assert apply(warehouse, use_case) == []
     tables = use_case_tables(use_case)
@@ -182,7 +187,7 @@ def test_names_that_need_quoting_work(warehouse: Warehouse, use_case: UseCase) -
     odd = replace(
         use_case, name="order", score_columns=(Column("group", "string", "it's 5 % off: so"),)
     )
-    assert len(apply(warehouse, odd)) == 7
+    assert len(apply(warehouse, odd)) == 9
     assert apply(warehouse, odd) == []
 
 
@@ -208,12 +213,107 @@ def test_outcomes_stand_beside_their_scores(warehouse: Warehouse, tables: UseCas
     assert view(warehouse, "late_order_scores_outcomes", *columns) == [(1, 0.1, 1.0)]
 
 
+def test_daily_counts_rows_decisions_and_the_newest_moment(
+    warehouse: Warehouse, tables: UseCaseTables
+) -> None:
+    given = [
+        score(7, 1, 0.1) | {"decision": False},
+        score(7, 2, 0.8) | {"decision": True, "scored_at": NOW + timedelta(hours=1)},
+        score(8, 1, 0.3),
+    ]
+    with warehouse.transaction() as connection:
+        for row in given:
+            connection.execute(sa.insert(tables.scores), row)
+    daily = next(it for it in use_case_views(USE_CASE) if it.name.endswith("_daily")).table
+    with warehouse.reading() as connection:
+        found = connection.execute(sa.select(daily).order_by(daily.c.data_day)).all()
+    target = date(2013, 10, 9)
+    assert [tuple(row) for row in found] == [
+        (date(2013, 10, 7), target, "1", 2, pytest.approx(0.45), 1, NOW + timedelta(hours=1)),
+        (date(2013, 10, 8), target, "1", 1, 0.3, None, NOW),
+    ]
+
+
+def test_a_day_names_the_promotion_its_model_had_when_it_scored(
+    warehouse: Warehouse, tables: UseCaseTables
+) -> None:
+    def entry(version: str, event: str, hours: int, reason: str) -> dict[str, Any]:
+        at = NOW + timedelta(hours=hours)
+        told = {"use_case": USE_CASE.name, "model_version": version, "sha256": f"sha of {version}"}
+        told |= {"event": event, "actor": "ada", "reason": reason, "at": at}
+        return told | {"as_of": date(2013, 10, 1)}
+
+    entries = [
+        entry("1", "registered", -9, "trained"),
+        entry("1", "promoted", -8, "first"),
+        entry("2", "registered", -7, "trained"),
+        entry("1", "rolled_back", -1, "2 was worse"),
+        entry("1", "promoted", 5, "later"),
+        entry("1", "promoted", -2, "another use case") | {"use_case": "other"},
+    ]
+    early = {"scored_at": NOW - timedelta(hours=2)}
+    with warehouse.transaction() as connection:
+        connection.execute(sa.insert(model_ledger), entries)
+        for row in (
+            score(7, 1, 0.1) | early,
+            score(8, 1, 0.1),
+            score(8, 2, 0.1) | {"model_version": "2"},
+            score(8, 3, 0.1) | {"model_version": "2"},
+        ):
+            connection.execute(sa.insert(tables.scores), row)
+    columns = ("data_day", "model_version", "scores", "model_sha256", "into_service_reason")
+    found = view(warehouse, "late_order_models_in_service", *columns)
+    assert [(str(day)[:10], *rest) for day, *rest in found] == [
+        ("2013-10-07", "1", 1, "sha of 1", "first"),
+        ("2013-10-08", "1", 1, "sha of 1", "2 was worse"),
+        ("2013-10-08", "2", 2, "sha of 2", None),
+    ]
+
+
+def test_every_column_of_a_view_is_explained_where_the_database_can(
+    warehouse: Warehouse, tables: UseCaseTables
+) -> None:
+    for wanted in use_case_views(USE_CASE):
+        assert all(column.comment for column in wanted.table.columns), wanted.name
+        if warehouse.is_sqlite:
+            continue
+        with warehouse.transaction() as connection:
+            name = wanted.name
+            connection.exec_driver_sql(f"COMMENT ON COLUMN {name}.data_day IS 'something old'")
+        assert apply(warehouse, USE_CASE) == []
+        with warehouse.reading() as connection:
+            inspector = sa.inspect(connection)
+            found = {it["name"]: it["comment"] for it in inspector.get_columns(wanted.name)}
+            assert inspector.get_table_comment(wanted.name)["text"] == wanted.comment
+        assert found == {column.name: column.comment for column in wanted.table.columns}
+
+
+def test_latest_of_several_horizons_is_the_newest_of_each_target_date(
+    warehouse: Warehouse, tables: UseCaseTables
+) -> None:
+    """Two nights, each about the two days after it, some entities in one of them only."""
+    given = [
+        score(7, 1, 0.1) | {"target_date": date(2013, 10, 8)},
+        score(7, 1, 0.2),
+        score(7, 2, 0.3),
+        score(8, 1, 0.4),
+        score(8, 1, 0.5) | {"target_date": date(2013, 10, 10)},
+    ]
+    with warehouse.transaction() as connection:
+        connection.execute(sa.insert(tables.scores), given)
+    latest = use_case_views(USE_CASE)[0].table.c
+    query = sa.select(latest.target_date, latest.order_number, latest.prediction)
+    with warehouse.reading() as connection:
+        found = sorted((day.day, *rest) for day, *rest in connection.execute(query))
+    assert found == [(8, 1, 0.1), (9, 1, 0.4), (9, 2, 0.3), (10, 1, 0.5)]
+
+
 def test_two_inits_of_one_use_case_at_once_both_succeed(
     warehouse: Warehouse, use_case: UseCase
 ) -> None:
     with ThreadPoolExecutor(2) as pool:
         told = [pool.submit(apply, warehouse, use_case) for _ in range(2)]
-        assert sorted(len(it.result(timeout=30)) for it in told) == [0, 7]
+        assert sorted(len(it.result(timeout=30)) for it in told) == [0, 9]
 
 
 def test_a_view_of_an_analyst_is_not_dropped_behind_their_back(

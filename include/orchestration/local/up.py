@@ -34,6 +34,7 @@ from include.settings import Settings
 MLFLOW = "mlflow"
 DATASET_DAGS = ("nightly", "backfill")
 USE_CASE_DAGS = ("nightly", "train", "backfill", "rollback")
+OPERATIONS_DAGS = ("nightshift_watch", "nightshift_housekeeping")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -182,7 +183,7 @@ def _dag_ids() -> set[str]:
     """Return the ids of the DAGs that the declarations stand for."""
     datasets = {f"{name}_{kind}" for name in catalog.dataset_names() for kind in DATASET_DAGS}
     use_cases = {f"{name}_{kind}" for name in catalog.use_case_names() for kind in USE_CASE_DAGS}
-    return datasets | use_cases
+    return datasets | use_cases | set(OPERATIONS_DAGS)
 
 
 def _advise(newest: Mapping[str, date | None], old: Sequence[str], console: Console) -> None:

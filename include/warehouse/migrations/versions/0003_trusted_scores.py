@@ -1,7 +1,7 @@
 """Scores that can be trusted: revision 0003, after 0002.
 
 Nights that are held, restatements, and subjects that were forgotten. `readiness` names the data
-day it speaks of.
+day it speaks of. On Postgres, a schema for scores that are being loaded.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ JSON = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=Tru
 UTC = sa.DateTime(timezone=True)
 RowNumber = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
+STAGING = "nightshift_staging"
 STATE = "ready, late, held or failed"
 STATE_NOW = "ready, waiting (not due yet), late, held or failed"
 
@@ -35,10 +36,14 @@ def upgrade() -> None:
     _score_holds()
     _restatements()
     _forgotten_subjects()
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(f"CREATE SCHEMA IF NOT EXISTS {STAGING}")
 
 
 def downgrade() -> None:
     """Drop them, with what they hold."""
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(f"DROP SCHEMA IF EXISTS {STAGING} CASCADE")
     for name in ("forgotten_subjects", "restatements", "score_holds"):
         op.drop_table(name)
     _comment(STATE)
@@ -97,6 +102,7 @@ def _forgotten_subjects() -> None:
         required("actor", sa.Text, "who asked"),
         required("reason", sa.Text, "why, in words"),
         required("at", UTC, "when, UTC"),
+        optional("finished_at", UTC, "when everything was erased, UTC; empty while it goes on"),
         sa.PrimaryKeyConstraint("entry", name=op.f("pk_forgotten_subjects")),
         comment="Subjects erased on request; ingest discards them when the source sends them again",
     )

@@ -1,0 +1,103 @@
+"""Two who want the same days at once: one waits or is told, and nothing is written twice."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from multiprocessing.synchronize import Event
+
+import pytest
+import sqlalchemy as sa
+
+from include.errors import LockHeld
+from include.settings import Settings
+from include.warehouse.engine import open_warehouse
+from include.warehouse.locks import lock
+from include.warehouse.tables import score_runs
+from include.window import Window
+from tests.faults import children
+from tests.faults.conftest import Shops
+from tests.faults.shop import (
+    STAGE,
+    USE_CASE,
+    WEEK,
+    context,
+    publish,
+    publish_second,
+    runs,
+    second,
+    see,
+)
+
+
+def hold(settings: Settings, held: Event, over: Event) -> None:
+    """Hold the stage's lock until told that it is over."""
+    warehouse = open_warehouse(settings)
+    with lock(warehouse, STAGE, USE_CASE.name, timeout=5):
+        held.set()
+        over.wait(children.SECONDS)
+    warehouse.dispose()
+
+
+def test_a_lock_held_beyond_the_time_out_names_its_holder(shop: Settings) -> None:
+    before, held, over = see(shop), children.CONTEXT.Event(), children.CONTEXT.Event()
+    warehouse = open_warehouse(shop)
+    with children.running(hold, shop, held, over) as holder:
+        assert held.wait(children.SECONDS)
+        with pytest.raises(LockHeld, match=rf"score for late_order .*{holder.pid} since 20\d\d-"):
+            publish(warehouse, WEEK, second, "second", context(1, lock_timeout=0.3))
+        assert see(shop) == before
+        assert [run.status for run in runs(shop)] == ["done"], "a run that never began"
+        over.set()
+        assert children.ended(holder) == 0
+    publish(warehouse, WEEK, second, "second", context(2, lock_timeout=0.3))
+    warehouse.dispose()
+    assert len(see(shop).done) == len(WEEK)
+
+
+def backfill(settings: Settings, window: Window, here: Event, there: Event) -> None:
+    """Publish the second edition of a window, in mid-load no earlier than the other is there."""
+
+    def between() -> None:
+        assert there.wait(children.SECONDS)
+
+    here.set()
+    warehouse = open_warehouse(settings)
+    publish(warehouse, window, second, "second", context(1), between)
+    warehouse.dispose()
+
+
+@pytest.mark.parametrize(
+    "windows",
+    [
+        (WEEK, WEEK),
+        (Window(WEEK.start, WEEK.end - timedelta(days=1)), Window(WEEK.days[1], WEEK.end)),
+    ],
+    ids=["the same window", "overlapping windows"],
+)
+def test_two_backfills_at_once_end_as_one(shops: Shops, windows: tuple[Window, Window]) -> None:
+    with shops() as settings:
+        publish_second(settings)
+        after, changed = see(settings), _changed(settings)
+    with shops() as settings:
+        events = children.CONTEXT.Event(), children.CONTEXT.Event()
+        with (
+            children.running(backfill, settings, windows[0], *events) as one,
+            children.running(backfill, settings, windows[1], *reversed(events)) as other,
+        ):
+            assert (children.ended(one), children.ended(other)) == (0, 0)
+        assert see(settings) == after
+        assert _changed(settings) == changed
+        earlier, later = runs(settings)[-2:]
+        assert earlier.finished_at <= later.started_at, "both held the lock"
+        assert {earlier.status, later.status} <= {"done", "unchanged"}
+
+
+def _changed(settings: Settings) -> int:
+    """Return how many rows all runs changed together."""
+    warehouse = open_warehouse(settings)
+    try:
+        with warehouse.reading() as connection:
+            query = sa.select(sa.func.sum(score_runs.c.rows_changed))
+            return int(connection.execute(query).scalar_one())
+    finally:
+        warehouse.dispose()
