@@ -4,60 +4,96 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from include.settings import REPOSITORY
+from include.settings import REPOSITORY, WarehouseAddress
 from include.warehouse.stages import day_states
 from include.window import Window
+from tests.conftest import fresh_database
 from tests.faults.killed import BEGIN, COMMIT, LAKE
-from tests.history import copy_of, opened
+from tests.history import connect, copy_of, on_postgres, opened
 from tests.night.nights import DAYS, STAGES, night, visible
 from tests.planted import PLANTED, PLANTED_USE_CASE
 
-DAY = DAYS.start
+DAY = DAYS.days[3]
+"""The first whose night has outcomes to write: those of the first night are mature."""
+MATURE = DAYS.days[1]
 SUBJECTS = {
     "ingest": PLANTED.name,
     "features": PLANTED.name,
     "score": PLANTED_USE_CASE.name,
+    "outcomes": PLANTED_USE_CASE.name,
     "monitor": PLANTED_USE_CASE.name,
 }
 
 
 @pytest.fixture(scope="module")
-def undisturbed(
-    history: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> dict[str, object]:
+def base(history: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with the nights before the one in which something dies."""
+    home = copy_of(history, tmp_path_factory.mktemp("base") / "home")
+    with opened(home) as workspace:
+        for day in DAYS.days[: DAYS.days.index(DAY)]:
+            night(workspace, day)
+    return home
+
+
+@pytest.fixture(scope="module")
+def undisturbed(base: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     """What a reader sees after a night in which nothing died."""
-    home = copy_of(history, tmp_path_factory.mktemp("undisturbed") / "home")
+    home = copy_of(base, tmp_path_factory.mktemp("undisturbed") / "home")
     with opened(home) as workspace:
         night(workspace, DAY)
         return visible(workspace)
 
 
+@pytest.fixture(scope="module")
+def template(
+    base: Path, postgres_server: WarehouseAddress, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The name of a Postgres database with the warehouse of `base`."""
+    home = copy_of(base, tmp_path_factory.mktemp("template") / "home")
+    for address in fresh_database(postgres_server, "template1"):
+        on_postgres(home, address)
+        yield address.database
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def home(request: pytest.FixtureRequest, base: Path, tmp_path: Path) -> Iterator[Path]:
+    """A copy of `base`, on each database."""
+    path = copy_of(base, tmp_path / "home")
+    if request.param == "sqlite":
+        yield path
+        return
+    server: WarehouseAddress = request.getfixturevalue("postgres_server")
+    for address in fresh_database(server, request.getfixturevalue("template")):
+        connect(path, address)
+        yield path
+
+
 @pytest.mark.parametrize(
-    ("stage", "point"),
+    ("stage", "point", "home"),
     [
-        ("ingest", LAKE),
-        ("ingest", COMMIT),
-        ("features", LAKE),
-        ("features", COMMIT),
-        ("score", LAKE),
-        ("score", COMMIT),
-        ("monitor", BEGIN),
-        ("monitor", COMMIT),
+        (stage, point, database)
+        for stage, points in {
+            "ingest": [LAKE, COMMIT],
+            "features": [LAKE, COMMIT],
+            "score": [LAKE, COMMIT],
+            "outcomes": [BEGIN, COMMIT],
+            "monitor": [BEGIN, COMMIT],
+        }.items()
+        for point in points
+        for database in ("sqlite", "postgres")
+        if (point, database) == (COMMIT, "postgres") or database == "sqlite"
     ],
+    indirect=["home"],
 )
 def test_a_killed_stage_heals_on_the_next_run(
-    history: Path,
-    undisturbed: dict[str, object],
-    tmp_path: Path,
-    stage: str,
-    point: str,
+    home: Path, undisturbed: dict[str, object], tmp_path: Path, stage: str, point: str
 ) -> None:
-    home, marker = copy_of(history, tmp_path / "home"), tmp_path / "reached"
+    marker = tmp_path / "reached"
     with opened(home) as workspace:
         for earlier in list(STAGES)[: list(STAGES).index(stage)]:
             STAGES[earlier](workspace, Window.night(DAY), 35)
@@ -74,7 +110,8 @@ def test_a_killed_stage_heals_on_the_next_run(
 
     with opened(home) as workspace:
         with workspace.warehouse.reading() as connection:
-            (state,) = day_states(connection, stage, SUBJECTS[stage], [DAY]).values()
+            half_done = MATURE if stage == "outcomes" else DAY
+            (state,) = day_states(connection, stage, SUBJECTS[stage], [half_done]).values()
         assert state.state == "writing"
         night(workspace, DAY)
         found = visible(workspace)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import date
 from typing import Any
@@ -65,11 +66,16 @@ def visible(workspace: Workspace) -> dict[str, Any]:
     return seen
 
 
-def rows(workspace: Workspace, table: sa.Table) -> list[tuple[Any, ...]]:
+def rows(workspace: Workspace, table: sa.Table) -> list[str]:
     """Return a table's rows, sorted, without what tells only when or by which run."""
     columns = [column for column in table.columns if column.name not in ASIDE]
     with workspace.warehouse.reading() as connection:
-        return sorted(map(repr, connection.execute(sa.select(*columns)).all()))
+        return sorted(map(_told, connection.execute(sa.select(*columns))))
+
+
+def _told(row: sa.Row[Any]) -> str:
+    """Return a row as text that is the same on both databases, which order JSON differently."""
+    return repr([json.dumps(it, sort_keys=True) if isinstance(it, dict) else it for it in row])
 
 
 def everything(workspace: Workspace) -> dict[str, Any]:
