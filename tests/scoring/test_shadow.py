@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -209,12 +210,12 @@ def test_a_night_reads_features_of_the_days_it_follows_alone(
     shadowed: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[date] = []
-    known = retrieval.entity_frame
+    known = retrieval.entity_batches
 
-    def recording(workspace: Workspace, use_case: Any, days: Any) -> pd.DataFrame:
+    def recording(workspace: Workspace, use_case: Any, days: Any) -> Iterator[pd.DataFrame]:
         asked.extend(days)
         return known(workspace, use_case, days)
 
-    monkeypatch.setattr(retrieval, "entity_frame", recording)
+    monkeypatch.setattr(retrieval, "entity_batches", recording)
     follow(shadowed, CASE, Window.night(FOLLOWED[0] + timedelta(days=1)))
     assert asked == [FOLLOWED[1]]
