@@ -15,12 +15,15 @@ from bench.child import ChildFailed
 from bench.features import benchmark as features
 from bench.progress import Progress
 from bench.report import Report
+from bench.scores import benchmark as scores
 from bench.training import benchmark as training
 from include.settings import Settings
 
 GROUPS: dict[str, Callable[[Path, Progress], Report]] = {
     "features": features.run,
     "training": training.run,
+    "scores": scores.run,
+    "ten_million": scores.run_largest,
 }
 
 

@@ -225,7 +225,8 @@ class Scoring:
 
     Attributes:
         exact_reasons: rows per target date, highest predictions first, whose reasons are
-            exact TreeSHAP; the rest get the fast approximation.
+            exact TreeSHAP; the rest get the fast approximation. A day of more than 100,000 rows
+            is explained in parts, each with so many exact ones.
         restate_days: published data days that are scored again when their inputs change.
         model_policy: which model scores past days in a backfill; a night has the champion.
         pinned_version: the version of the policy `pinned`.

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from bench.measuring import measured
+from bench.stopwatch import Where, stopwatch
 from bench.training import rows
 from bench.training.plan import AS_OF, Sizes, declared
 from include.training import candidate
 from include.training import fit as fitting
 
-PARTS: dict[str, tuple[ModuleType, str]] = {
+PARTS: dict[str, Where] = {
     "tune": (candidate, "tune"),
     "fit": (fitting, "fit"),
     "assess": (candidate, "assess"),
@@ -44,7 +42,7 @@ def build(folder: str, sizes: dict[str, Any], values: str) -> dict[str, Any]:
         found = candidate.build(use_case, data, AS_OF)
         return found, candidate.refit(use_case, data, found.evidence, AS_OF, "1")
 
-    with _stopwatch() as parts:
+    with stopwatch(PARTS) as parts:
         (found, serving), cost = measured(work)
     search = found.evidence["tuning"]
     trials = [(trial["parameters"], trial["value"]) for trial in search["trials"]]
@@ -61,31 +59,6 @@ def build(folder: str, sizes: dict[str, Any], values: str) -> dict[str, Any]:
         "rows": len(data.frame),
         "fingerprint": f"{found.model.sha256} {serving.model.sha256}",
     }
-
-
-@contextmanager
-def _stopwatch() -> Iterator[dict[str, float]]:
-    """Give part → seconds, which grow while the parts are called."""
-    seconds = dict.fromkeys(PARTS, 0.0)
-    originals = {part: getattr(*where) for part, where in PARTS.items()}
-
-    def timed(part: str) -> Any:
-        def call(*given: Any, **named: Any) -> Any:
-            start = time.perf_counter()
-            try:
-                return originals[part](*given, **named)
-            finally:
-                seconds[part] += time.perf_counter() - start
-
-        return call
-
-    for part, where in PARTS.items():
-        setattr(*where, timed(part))
-    try:
-        yield seconds
-    finally:
-        for part, where in PARTS.items():
-            setattr(*where, originals[part])
 
 
 def compare(folder: str, reference: str) -> dict[str, dict[str, Any]]:
