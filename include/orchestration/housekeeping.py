@@ -4,31 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.sdk import DAG, CronTriggerTimetable, task
+from airflow.sdk import DAG, task
 
 from include import catalog
 from include.orchestration import policy
+from include.orchestration.operations import operations_dag
 from include.orchestration.tasks import task_workspace
 
 SUNDAY_AT_FIVE = "0 5 * * 0"
-"""UTC: it is of every dataset, so of no dataset's time zone."""
 
 
 def housekeeping_dag(doc: str | None) -> DAG:
     """Return the DAG `nightshift_housekeeping`; `doc` is the runbook shown."""
-    with DAG(
+    with operations_dag(
         "nightshift_housekeeping",
-        description="Remove what is older than declared and nothing refers to, and tidy up",
-        schedule=(
-            CronTriggerTimetable(SUNDAY_AT_FIVE, timezone="UTC")
-            if policy.schedules_are_on()
-            else None
-        ),
-        max_active_runs=1,
-        doc_md=doc,
-        tags=["nightshift", "operations"],
-        catchup=False,
-        default_args=policy.default_args("nightshift"),
+        "Remove what is older than declared and nothing refers to, and tidy up",
+        SUNDAY_AT_FIVE,
+        doc,
     ) as dag:
         task(execution_timeout=policy.WINDOW_TIMEOUT)(keep_house)()
     return dag

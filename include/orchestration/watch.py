@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.sdk import DAG, CronTriggerTimetable, task
+from airflow.sdk import DAG, task
 from airflow.sdk.exceptions import AirflowFailException
 
 from include import catalog
-from include.orchestration import policy
+from include.orchestration.operations import operations_dag
 from include.orchestration.tasks import task_workspace
 
 EVERY_TEN_MINUTES = "*/10 * * * *"
@@ -16,19 +16,11 @@ EVERY_TEN_MINUTES = "*/10 * * * *"
 
 def watch_dag(doc: str | None) -> DAG:
     """Return the DAG `nightshift_watch`; `doc` is the runbook shown."""
-    with DAG(
+    with operations_dag(
         "nightshift_watch",
-        description="Say of every use case whether this morning's scores may be used",
-        schedule=(
-            CronTriggerTimetable(EVERY_TEN_MINUTES, timezone="UTC")
-            if policy.schedules_are_on()
-            else None
-        ),
-        max_active_runs=1,
-        doc_md=doc,
-        tags=["nightshift", "operations"],
-        catchup=False,
-        default_args=policy.default_args("nightshift"),
+        "Say of every use case whether this morning's scores may be used",
+        EVERY_TEN_MINUTES,
+        doc,
     ) as watch:
         task(refresh_readiness)()
     return watch
