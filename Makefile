@@ -2,7 +2,7 @@
 #   make demo [TODAY=YYYY-MM-DD]   the whole night on sample data, through Airflow
 #   make test                      every test, offline, a real Postgres included
 #   make up / make down            Airflow and MLflow in the background, on the same state
-#   make bench [GROUP=training]    speed and memory beside the alternatives; groups: features, training, scores, ten_million
+#   make bench [GROUP=training]    speed, memory and alarms beside the alternatives; groups: features, training, scores, ten_million, monitoring
 #   make bench [GROUP=training] WRITE=docs/benchmarks.md   the same, and those figures on the page anew
 #   make lint / fmt / lock / docs
 
@@ -30,7 +30,7 @@ demo: $(RUNTIME)  ## run the main job on sample data; TODAY=YYYY-MM-DD pins the 
 test: $(DEVELOPMENT)  ## run every test, offline
 	@$(RUN) -m pytest -n 2 --dist loadfile
 
-bench: $(DEVELOPMENT)  ## measure speed and memory beside the alternatives; GROUP=features, training, scores or ten_million
+bench: $(DEVELOPMENT)  ## measure speed, memory and alarms beside the alternatives; GROUP=features, training, scores, ten_million or monitoring
 	@$(RUN) -m bench $(GROUP) $(if $(WRITE),--write "$(WRITE)")
 
 up: $(RUNTIME)  ## start Airflow and MLflow in the background, schedules live
@@ -49,9 +49,11 @@ fmt: $(DEVELOPMENT)  ## format the code and mend what ruff can mend
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-docs: $(RUNTIME)  ## make the generated documentation anew
+docs: $(DEVELOPMENT)  ## make the generated documentation anew
 	@$(RUN) -m include.warehouse.dictionary > docs/warehouse.md
+	@$(RUN) -m tests.faults.matrix > docs/faults.md
 	@$(RUN) -m include.orchestration.reference
+	@$(RUN) -m include.vocabulary
 
 lock: $(VENV)/.created  ## resolve requirements*.in for Python 3.11 to 3.13
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

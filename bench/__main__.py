@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bench import machine, report
 from bench.child import ChildFailed
+from bench.drift import benchmark as monitoring
 from bench.features import benchmark as features
 from bench.progress import Progress
 from bench.report import Report
@@ -24,6 +25,7 @@ GROUPS: dict[str, Callable[[Path, Progress], Report]] = {
     "training": training.run,
     "scores": scores.run,
     "ten_million": scores.run_largest,
+    "monitoring": monitoring.run,
 }
 
 

@@ -2,8 +2,9 @@
 
 **`flight_delay_nightly`** starts when the features of a day are announced by
 `nyc_flights_nightly`, with the same partition key. It scores every flight planned for the day
-after with the champion, after days missed in the last five weeks, and judges drift. A drifted
-night starts a training, run `retrain__<day>`, unless one started in the last seven days.
+after with the champion, after days missed in the last five weeks, and judges drift. Drift
+on two of three nights starts a training, run `retrain__<day>`, unless one started in the last
+seven days or somebody has acknowledged the drift.
 
 **`flight_delay_train`** runs on Monday morning, and by hand: it trains on mature labels only and
 promotes on evidence against the champion on the same flights. Where an approval is declared, a

@@ -1,7 +1,7 @@
-"""### nightshift_watch in Airflow: may this morning's scores be used?
+"""### nightshift_watch in Airflow: what is wrong, and may this morning's scores be used?
 
-**`nightshift_watch`** runs every ten minutes and writes the table `readiness`: one row per use
-case and target date, with the state, since when it is ready, and if it is not why.
+**`nightshift_watch`** runs every ten minutes. It writes the table `readiness`, one row per use case
+and target date:
 
 | state | what it means |
 |---|---|
@@ -11,22 +11,25 @@ case and target date, with the state, since when it is ready, and if it is not w
 | `held` | predicted, and outside the declared bounds; a person has to look |
 | `failed` | a stage stopped the data day, or its source does not have it |
 
-It looks at what is done, not at which runs there were: a night that never started becomes
-`late` like one that hangs. Scoring writes the same rows when it ends; this run only keeps them
-true in between.
+Then it opens, updates and ends the rows of `incidents`, one per cause, and tells people what is
+new or over: one message per look and channel. The log is always a channel; e-mail and a webhook
+are set up as in `docs/alerts.md`.
+
+It looks at what is done, not at which runs there were: a night that never started is seen like one
+that hangs.
 
 *By hand*: Trigger, or by REST:
 
     POST /api/v2/dags/nightshift_watch/dagRuns
     {"logical_date": null, "conf": {}}
 
-`./nightshift readiness` does the same and prints the last mornings.
+`./nightshift incidents` looks, lists and tells nobody; `./nightshift readiness` shows mornings.
 
-*Dangers*: none; it reads, and writes `readiness` alone. While it is paused, nights that never
-start do not become `late`.
+*Dangers*: none; it writes `readiness` and incidents alone. While it is paused, nobody is told
+anything.
 
-*When it fails*: the log's last line names the use cases it could not look at; the rows of the
-others are up to date. Held scores: `./nightshift release USE_CASE DAY --reason TEXT`.
+*When it fails*: the log's last line names what it could not look at and which channel failed; all
+else is up to date and told, and the next run tries again.
 """
 
 from include.orchestration.watch import watch_dag

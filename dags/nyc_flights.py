@@ -7,6 +7,8 @@ the newest features into the online store, where a sample is compared with the o
 It also heals: due days of the last five weeks are landed again before the day itself.
 
 **`nyc_flights_backfill`** does the same work over a window of days, by hand.
+**`nyc_flights_quarantine`** decides about rows that are held; the next night carries it out. Its
+log shows first what would follow; the field *Decide* records it.
 
 *By hand*: Trigger → Advanced options → Partition key: YYYY-MM-DD. Or by REST:
 
@@ -16,6 +18,10 @@ It also heals: due days of the last five weeks are landed again before the day i
     POST /api/v2/dags/nyc_flights_backfill/dagRuns
     {"logical_date": null, "conf": {"first_day": "2013-09-01", "last_day": "2013-09-30"}}
 
+    POST /api/v2/dags/nyc_flights_quarantine/dagRuns
+    {"logical_date": null, "conf": {"action": "waive", "rule": "wind_speed_plausible",
+     "day": "2013-02-12", "reason": "a storm", "confirm": true}}
+
 *Dangers*: every run may be repeated and changes nothing when its inputs have not changed.
 A run without a partition key fails at once. A paused use case never sees the days
 announced while it is paused; its next night heals them. Landing old days again changes the
@@ -23,10 +29,10 @@ features of the four weeks after them; scores of the last week are then restated
 before are kept as revisions), older ones stay until `flight_delay_backfill` is run.
 
 *When it fails*: the log's last line names day, rule and count. Days that stopped are in
-`stage_days`, held rows in `quarantine`; `./nightshift status nyc_flights` shows both.
+`stage_days`, held rows in `quarantine` (`./nightshift quarantine list nyc_flights`).
 """
 
 from include.datasets.nyc_flights.declaration import DATASET
 from include.orchestration.dags import dataset_dags
 
-nightly, backfill = dataset_dags(DATASET, __doc__)
+nightly, backfill, quarantine = dataset_dags(DATASET, __doc__)

@@ -1,4 +1,4 @@
-"""Feast definitions of `nyc_flights`: entities, feature views and the services on them.
+"""Feast definitions of `nyc_flights`: entities and feature views.
 
 Sources are Delta tables, named relative to the lake. Each row is stamped with the cut-off of
 its data day. The TTL is shorter than the shortest day, so that a night never takes another
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from feast import Entity, FeatureService, FeatureView, Field, FileSource, ValueType
+from feast import Entity, FeatureView, Field, FileSource, ValueType
 from feast.data_format import DeltaFormat
 from feast.types import Float64, Int64, PrimitiveFeastType, String
 
@@ -130,21 +130,4 @@ plane = _view(
         Field(name="seats", dtype=Int64, description="seats of the aircraft"),
     ],
     "Age and size of the aircraft planned",
-)
-
-flight_delay_v1 = FeatureService(
-    name="flight_delay_v1",
-    features=[
-        carrier_delays,
-        origin_delays,
-        destination_delays,
-        tail_number_delays,
-        route_delays,
-        origin_hour_delays,
-        origin_weather,
-        plane,
-    ],
-    description="Everything flight_delay knows about a planned flight besides the plan",
-    owner="ml-engineering",
-    tags={**TAGS, "use_case": "flight_delay"},
 )

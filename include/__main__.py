@@ -1,5 +1,5 @@
 """`python -m include`: the Nightshift command."""
 
-from include.cli import run
+from include.commands.app import run
 
 run()

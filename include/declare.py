@@ -14,15 +14,19 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from include.declare_model import (
+    Baseline,
     Costs,
     Gate,
     Monitoring,
     Retraining,
-    ScoreRetention,
     Scoring,
     Training,
 )
 from include.declare_personal import refuse
+from include.declare_quality import Quality
+from include.declare_retention import DataRetention, ScoreRetention
+from include.declare_source import Database, Files
+from include.errors import ConfigurationError
 
 ColumnType = Literal["string", "int64", "float64", "bool", "timestamp"]
 """Logical column types. `timestamp` is stored as `timestamp[us, UTC]`."""
@@ -38,6 +42,10 @@ class Column:
     """One column of a lake table.
 
     Attributes:
+        name: as in the source, in SQL and in the lake.
+        type: logical type; a source whose column is of another type stops the day.
+        description: one line for people, units included.
+        nullable: whether it may be empty; if not, the rule `<column>_present` holds such rows.
         personal: whether it tells of a person; such a column stays in the lake, and never
             reaches scores, reasons, logs or reports.
     """
@@ -85,12 +93,21 @@ class Table:
     """One checked table of a dataset.
 
     Attributes:
+        name: as SQL files call it.
         kind: *events* (rows belong to a day), *snapshot* (state as of each landing, rewritten
             when its fingerprint changes) or *changes* (rows with an `updated_at`).
-        key: columns that identify a row; within a day for events.
+        description: one line for people: what a row is.
+        key: columns that identify a row; within a day for events. Of changes it comes again
+            with every change: a version is the key and `updated_at`.
+        columns: all that is kept, `known_at` among them; others in the source are left out.
         rules: judged row by row.
         day_measures: name → SQL aggregate over a day's rows, for `day_rules`.
         day_rules: expectations on the frame of one row per day that the measures give.
+        updated_at: of changes, the timestamp column that says when the row was changed; its day
+            is the data day.
+        keeps_versions: of changes, whether a version that has landed stays when the source shows
+            it no longer, as one does that overwrites its rows. False makes the lake as the
+            source is.
     """
 
     name: str
@@ -101,6 +118,27 @@ class Table:
     rules: tuple[Rule, ...] = ()
     day_measures: Mapping[str, str] = field(default_factory=dict)
     day_rules: tuple[Rule, ...] = ()
+    updated_at: str | None = None
+    keeps_versions: bool = True
+
+    def __post_init__(self) -> None:
+        stamps = [column.name for column in self.columns if column.type == "timestamp"]
+        if (self.kind == "changes") != (self.updated_at is not None):
+            raise ConfigurationError(
+                f"table {self.name}: updated_at belongs to a table of changes, and to no other"
+            )
+        if self.updated_at is not None and self.updated_at not in stamps:
+            raise ConfigurationError(
+                f"table {self.name}: updated_at is {self.updated_at!r}, which is none of its "
+                f"timestamp columns ({', '.join(stamps) or 'it has none'})"
+            )
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """Columns that identify a row within its day, or within a snapshot."""
+        if self.updated_at is None or self.updated_at in self.key:
+            return self.key
+        return (*self.key, self.updated_at)
 
 
 @dataclass(frozen=True)
@@ -108,6 +146,7 @@ class FeatureView:
     """One feature view: a SQL file and what it needs.
 
     Attributes:
+        name: of the file `features/<name>.sql` and of the Feast feature view.
         keys: the Feast join keys; one row per key and data day.
         lookback_days: how many data days, the day itself included, the SQL reads.
     """
@@ -118,35 +157,30 @@ class FeatureView:
 
 
 @dataclass(frozen=True)
-class DataRetention:
-    """How long what a dataset leaves behind is kept; None keeps it for good.
-
-    Attributes:
-        quarantine_days: held rows nobody decided about, from their data day.
-        versions_days: versions of its lake tables, from when they were written; versions that
-            models and scores refer to are kept longer, see `ScoreRetention`.
-    """
-
-    quarantine_days: int | None = 365
-    versions_days: int = 7
-
-
-@dataclass(frozen=True)
 class Dataset:
     """A source landed day by day into checked tables, with the feature views on them.
 
     Attributes:
+        name: of its folder; DAGs, lake tables and tags begin with it.
+        description: one line for people.
+        owner: who answers for it, as Airflow shows it.
         timezone: IANA name; cron, keys and cut-offs follow it.
         first_day: no history before it.
         ready_at: local time on the day after D at which D is expected from the source.
         give_up_after: how long after `ready_at` a day that is not there becomes absent.
         cutoff_delay: added to the end of D to give the cut-off of D.
-        source: `module:Class` of the source; constructed with the dataset.
+        source: `Files`, a `Database`, or `module:Class` of a source of its own, constructed with
+            the dataset.
+        tables: what lands.
+        feature_views: what is computed from it.
         shared_sql: SQL files (without suffix) that create views the feature views share.
         heal_days: how far back a nightly run looks for days that are due.
         repeats_after: days after which a replayed source shows the same rows again; more
             history than that is refused, as a model would be judged on rows it was trained on.
         retention: how long old versions and held rows are kept.
+        quality: what volume, missing values and freshness of a landed day are unusual.
+        packages: PyPI packages in `requirements.in` that its source alone needs; they go when
+            the dataset is removed.
     """
 
     name: str
@@ -156,7 +190,7 @@ class Dataset:
     first_day: date
     ready_at: time
     give_up_after: timedelta
-    source: str
+    source: Files | Database | str
     tables: tuple[Table, ...]
     feature_views: tuple[FeatureView, ...]
     shared_sql: tuple[str, ...] = ()
@@ -164,6 +198,8 @@ class Dataset:
     heal_days: int = 35
     repeats_after: int | None = None
     retention: DataRetention = field(default_factory=DataRetention)
+    quality: Quality = field(default_factory=Quality)
+    packages: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         carried = {f"feature view {it.name}": it.keys for it in self.feature_views}
@@ -198,10 +234,13 @@ class Dataset:
         names = ", ".join(table.name for table in self.tables)
         raise KeyError(f"{self.name} has no table {name!r}; it has {names}")
 
+    def ends_at(self, day: date) -> datetime:
+        """Return the instant at which `day` ends, UTC."""
+        return datetime.combine(day + timedelta(days=1), time(), self.zone).astimezone(UTC)
+
     def cutoff(self, day: date) -> datetime:
         """Return the instant up to which features of `day` may look, UTC."""
-        midnight = datetime.combine(day + timedelta(days=1), time(), self.zone)
-        return midnight.astimezone(UTC) + self.cutoff_delay
+        return self.ends_at(day) + self.cutoff_delay
 
     def expected_at(self, day: date) -> datetime:
         """Return when the source should have `day`, UTC."""
@@ -237,13 +276,25 @@ class UseCase:
     """One prediction problem on a dataset.
 
     Attributes:
+        name: of its folder; DAGs and warehouse tables begin with it.
+        dataset: whose days and features it uses.
+        description: the question it answers, in one line.
+        owner: who answers for it, as Airflow shows it.
         entity_keys: columns of a score's key beside data day and target date, with types; those
             of text may hold 2,000 bytes together.
         plan_table: the lake table the entity frame is read from.
         horizons: days from the data day to the target dates scored.
         feature_service: the Feast feature service of its features.
+        label: the truth.
+        training: how its model is fitted.
+        gate: what a model must show to be promoted.
+        scoring: how its scores are written.
+        monitoring: how drift is judged.
         score_columns: entity columns repeated on the score rows for analysts.
+        task: whether the label is 0 or 1, or a number.
         costs: what wrong decisions cost; needed for a binary task.
+        retraining: when a model is trained without being asked for by hand.
+        baseline: a prediction without a model that models are measured beside.
         retention: how long superseded scores, reports and lineage are kept.
     """
 
@@ -263,6 +314,7 @@ class UseCase:
     score_columns: tuple[Column, ...] = ()
     task: Literal["binary", "regression"] = "binary"
     costs: Costs | None = None
+    baseline: Baseline | None = None
     retraining: Retraining = field(default_factory=Retraining)
     retention: ScoreRetention = field(default_factory=ScoreRetention)
 

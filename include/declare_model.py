@@ -1,6 +1,6 @@
 """What engineers declare about a use case's model: training, costs, gate, scoring, monitoring.
 
-Like `declare`, the standard library only: every DAG that is parsed reads this.
+Like `declare`, the standard library and errors only: every DAG that is parsed reads this.
 """
 
 from __future__ import annotations
@@ -10,9 +10,14 @@ from dataclasses import dataclass, field
 from datetime import time, timedelta
 from typing import Any, Literal
 
+from include.errors import ConfigurationError
+
 ModelPolicy = Literal["champion_now", "champion_asof", "pinned"]
 """Which model scores past days: today's champion, the one that was champion as of each day, or
 a named version."""
+
+DriftMethod = Literal["wasserstein", "jensenshannon", "psi", "chisquare"]
+"""How far a column is from its reference, by Evidently's names."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,8 @@ class Range:
     """The values of one XGBoost parameter that tuning may try, ends included.
 
     Attributes:
+        low: smallest value.
+        high: largest value.
         log: search evenly on a logarithmic scale.
         whole: whole numbers only.
     """
@@ -58,6 +65,7 @@ class Tuning:
     Attributes:
         space: XGBoost parameter → what may be tried. The declared parameters are trial 0.
         trials: budget. A search of so many trials is reproducible.
+        fold_days: target dates of a fold.
         folds: validation spans, oldest first, each `fold_days` long; a fold trains on what
             lies before it, a gap as long as label maturity between them.
         max_rows: newest rows a fold trains on, at most; keeps a trial short.
@@ -110,10 +118,42 @@ class Training:
 
 
 @dataclass(frozen=True)
+class Baseline:
+    """A prediction without a model, from `baseline.sql`, that a model is measured beside.
+
+    The SQL sees `days`, `cutoffs` and the dataset's tables, as the SQL of features does, and
+    returns `data_day`, `target_date`, the entity keys and `baseline`, in the label's unit (for a
+    binary task the probability of 1), from what was known at the cut-off. Where it says nothing
+    of a row, the constant learnt from the training labels counts.
+
+    Attributes:
+        name: how it is called in evidence and in the metrics of scores, `mae_<name>`.
+        meaning: what it says, in words that complete “the model beats …”.
+        lookback_days: how many data days, the day itself included, the SQL reads.
+        least_gain: how much better than it in the gate's metric a model must be, with its whole
+            interval, to be promoted; None tells by how much it is and refuses nothing.
+    """
+
+    name: str
+    meaning: str
+    lookback_days: int
+    least_gain: float | None = None
+
+    def __post_init__(self) -> None:
+        ours = self.name == "schedule_only" or self.name.startswith("constant_")
+        if ours or not self.name.isidentifier():
+            raise ConfigurationError(
+                f"a baseline cannot be called {self.name!r}, which is no identifier or is the name "
+                "of one that every model has; call it after what it says"
+            )
+
+
+@dataclass(frozen=True)
 class Slice:
     """Groups of rows, by one column of the entity frame, that are evaluated on their own.
 
     Attributes:
+        column: of the entity frame; each of its values is a group.
         protected: whether decisions must treat the groups alike, see `Guardrails`.
         least_rows: groups with fewer rows are reported and not judged.
     """
@@ -158,6 +198,7 @@ class Gate:
         leak_auc: AUC that one feature alone, or the sum or difference of two, may not reach
             (for regression: of telling high from low targets).
         slices: groups of rows evaluated on their own.
+        guardrails: bounds that hold whatever the primary metric says.
         approval: whether a person decides after the gate.
         approval_hours: how long it waits for that person; then the champion stays.
         shadow_nights: nights a challenger scores beside the champion before the gate decides.
@@ -243,34 +284,24 @@ class Scoring:
 
 
 @dataclass(frozen=True)
-class ScoreRetention:
-    """How long what a use case leaves behind is kept; None keeps it for good.
-
-    Attributes:
-        revisions_days: superseded scores, from when they were superseded.
-        reports_days: drift reports, from their data day.
-        champions: training sets of so many last champions can be rebuilt.
-        lineage_days: lake versions that scores refer to, from when they were scored.
-    """
-
-    revisions_days: int | None = 730
-    reports_days: int | None = 365
-    champions: int = 3
-    lineage_days: int = 90
-
-
-@dataclass(frozen=True)
 class Monitoring:
     """How drift is judged.
 
     Attributes:
         reference_rows: size of the seeded sample saved with each model version.
-        false_alarm_rate: share of undrifted days on which a column may exceed its threshold.
-        drifted_share: share of feature columns over their thresholds that makes a drifted night.
+        false_alarm_rate: share of undrifted nights on which a measure may exceed its threshold.
+        drifted_share: share of the model's importance, over the feature columns watched, that
+            must have moved to make a drifted night.
+        persistence: N of M: of M monitored nights at least N must have drifted before anybody is
+            told, or a training asked for.
         ignore: columns that move by construction, such as the day of the week.
+        methods: column → how its distance is measured, where it is not `wasserstein` for numbers
+            and `jensenshannon` for categories. `psi` is for both, `chisquare` for categories.
     """
 
     reference_rows: int = 20_000
     false_alarm_rate: float = 0.02
     drifted_share: float = 0.5
+    persistence: tuple[int, int] = (2, 3)
     ignore: tuple[str, ...] = ()
+    methods: Mapping[str, DriftMethod] = field(default_factory=dict)

@@ -27,6 +27,18 @@ class ConfigurationError(NightshiftError):
     """The installation is not set up for this: not migrated, bad connection, no key."""
 
 
+class RuleUnusable(ConfigurationError):
+    """A rule is declared that cannot be judged.
+
+    Attributes:
+        rule: its name.
+    """
+
+    def __init__(self, message: str, rule: str) -> None:
+        super().__init__(message)
+        self.rule = rule
+
+
 class DataError(NightshiftError):
     """The data is wrong; trying again on the same data cannot help."""
 
@@ -41,6 +53,10 @@ class LockHeld(TransientError):
 
 class StorageUnavailable(TransientError):
     """The lake or the warehouse cannot be read or written."""
+
+
+class AlertNotTaken(TransientError):
+    """A channel did not take an alert; the next look tells again."""
 
 
 class SchemaBreak(DataError):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
 
+from include.connections import Connection, Connections
 from include.errors import ConfigurationError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -42,44 +41,10 @@ class WarehouseAddress:
         The connection is taken apart here and never handed to SQLAlchemy as text: Airflow
         writes `postgres://` and mangles SQLite paths.
         """
-        text = connection.strip()
-        if text.startswith("{"):
-            return cls._from_json(text)
-        parts = urlsplit(text)
-        if parts.scheme == "sqlite":
-            return cls._sqlite(unquote(parts.path.removeprefix("/")))
-        return cls._checked(
-            dialect=parts.scheme,
-            database=unquote(parts.path.lstrip("/")),
-            host=parts.hostname,
-            port=parts.port,
-            user=unquote(parts.username) if parts.username else None,
-            password=unquote(parts.password) if parts.password else None,
-            options=tuple(parse_qsl(parts.query)),
-        )
-
-    @classmethod
-    def _from_json(cls, text: str) -> WarehouseAddress:
-        try:
-            fields = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise ConfigurationError(
-                f"the connection 'warehouse' is not valid JSON ({error.msg} at character "
-                f"{error.pos}); check AIRFLOW_CONN_WAREHOUSE"
-            ) from None
-        if fields.get("conn_type") == "sqlite":
-            return cls._sqlite(str(fields.get("host") or fields.get("schema") or ""))
-        extra = fields.get("extra") or {}
-        options = json.loads(extra) if isinstance(extra, str) else extra
-        return cls._checked(
-            dialect=str(fields.get("conn_type")),
-            database=fields.get("schema") or "",
-            host=fields.get("host"),
-            port=int(fields["port"]) if fields.get("port") else None,
-            user=fields.get("login"),
-            password=fields.get("password"),
-            options=tuple((str(name), str(value)) for name, value in options.items()),
-        )
+        found = Connection.parse("warehouse", connection)
+        if found.kind == "sqlite":
+            return cls._sqlite(found.schema)
+        return cls._checked(found)
 
     @classmethod
     def _sqlite(cls, path: str) -> WarehouseAddress:
@@ -91,25 +56,23 @@ class WarehouseAddress:
         return cls(dialect="sqlite", database=path)
 
     @classmethod
-    def _checked(
-        cls,
-        *,
-        dialect: str,
-        database: str,
-        host: str | None,
-        port: int | None,
-        user: str | None,
-        password: str | None,
-        options: tuple[tuple[str, str], ...],
-    ) -> WarehouseAddress:
-        if dialect not in ("postgres", "postgresql"):
+    def _checked(cls, found: Connection) -> WarehouseAddress:
+        if found.kind not in ("postgres", "postgresql"):
             raise ConfigurationError(
-                f"the connection 'warehouse' is of type {dialect!r}; "
+                f"the connection 'warehouse' is of type {found.kind!r}; "
                 "the warehouse is SQLite or Postgres and no other"
             )
-        if not database:
+        if not found.schema:
             raise ConfigurationError("the connection 'warehouse' names no database (schema)")
-        return cls("postgresql", database, host, port, user, password, options)
+        return cls(
+            dialect="postgresql",
+            database=found.schema,
+            host=found.host,
+            port=found.port,
+            user=found.user,
+            password=found.password,
+            options=tuple(found.options.items()),
+        )
 
 
 @dataclass(frozen=True)
@@ -123,6 +86,9 @@ class Settings:
         mlflow_tracking_uri: MLflow's tracking and registry store.
         schedules: whether cron DAGs fire.
         code_revision: what code is running, as recorded beside every result.
+        alert_emails: who gets an e-mail when something is wrong; nobody when empty.
+        runbook: where the runbook is, as alerts link to it.
+        connections: where sources find their logins.
     """
 
     home: Path
@@ -131,6 +97,9 @@ class Settings:
     mlflow_tracking_uri: str
     schedules: bool
     code_revision: str
+    alert_emails: tuple[str, ...] = ()
+    runbook: str = "docs/runbook.md"
+    connections: Connections = field(default_factory=Connections, repr=False)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str], code_revision: str | None = None) -> Settings:
@@ -152,6 +121,9 @@ class Settings:
             or f"sqlite:///{home / 'mlflow' / 'mlflow.db'}",
             schedules=schedules == "on",
             code_revision=code_revision or env.get("NIGHTSHIFT_CODE_REVISION") or _git_revision(),
+            alert_emails=tuple(env.get("NIGHTSHIFT_ALERT_EMAILS", "").replace(",", " ").split()),
+            runbook=env.get("NIGHTSHIFT_RUNBOOK_URL") or cls.runbook,
+            connections=Connections.from_env(env),
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -15,6 +14,7 @@ from filelock import FileLock
 from include.features.build import build_features
 from include.features.store import apply_definitions
 from include.ingestion.landing import ingest
+from include.ingestion.quality import measure_quality
 from include.settings import Settings, WarehouseAddress
 from include.training import registry
 from include.training.train import train
@@ -48,13 +48,9 @@ def make(home: Path) -> None:
         apply_definitions(workspace.settings)
         registry.init(workspace.settings)
         ingest(workspace, PLANTED, HISTORY)
+        measure_quality(workspace, PLANTED, HISTORY)
         build_features(workspace, PLANTED, HISTORY)
         train(workspace, PLANTED_USE_CASE, HISTORY.end, promote=True, actor="test")
-
-
-def copy_of(home: Path, folder: Path) -> Path:
-    """Copy a home; models stay where the ledger says they are."""
-    return Path(shutil.copytree(home, folder))
 
 
 def on_postgres(home: Path, address: WarehouseAddress) -> None:

@@ -13,16 +13,17 @@ from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
-from include.declare import UseCase
+from include.declare import Dataset, UseCase
 from include.declare_model import Guardrails, Monitoring, Scoring, Slice
-from include.features import retrieval
+from include.features import build, retrieval, truth
 from include.training import candidate, ledger
 from include.training.candidate import Candidate
 from include.training.frame import TrainingFrame, describe
 from include.use_cases.flight_delay.declaration import USE_CASE
-from include.warehouse.days import DayState, write_days
+from include.warehouse.days import DayState, done_days, write_days
 from include.warehouse.use_cases import apply
 from include.window import Window
 from include.workspace import Workspace
@@ -87,12 +88,33 @@ def wire(monkeypatch: pytest.MonkeyPatch, rows: pd.DataFrame | None = None) -> N
         mature = known[known[real_frames.LABEL].notna() & (known["target_date"] <= newest)]
         return mature[["target_date", *real_frames.KEYS, real_frames.LABEL]]
 
+    def current_days(workspace: Workspace, dataset: Dataset, days: Sequence[date]) -> list[date]:
+        with workspace.warehouse.reading() as connection:
+            built = done_days(connection, "features", dataset.name)
+        return [day for day in days if day in built]
+
+    monkeypatch.setattr(build, "current_days", current_days)
     monkeypatch.setattr(retrieval, "entity_frame", entity_frame)
     monkeypatch.setattr(retrieval, "entity_batches", entity_batches)
     monkeypatch.setattr(retrieval, "add_features", add_features)
     monkeypatch.setattr(retrieval, "labels", labels)
     monkeypatch.setattr(retrieval, "feature_descriptions", lambda *_: dict.fromkeys(served, "it"))
     monkeypatch.setattr(retrieval, "lake_versions", lambda *_: {"nyc_flights/flights": 3})
+
+
+def serve(
+    monkeypatch: pytest.MonkeyPatch, rows: pd.DataFrame, label: str = real_frames.LABEL
+) -> None:
+    """Let outcomes answer from rows like those of `frames`, which need no lake."""
+
+    def outcomes(_workspace: Workspace, case: UseCase, targets: list[date]) -> pa.Table:
+        told = rows[rows["target_date"].isin(set(targets))]
+        kept = told[["target_date", *case.key_names]].assign(label=told[label])
+        at = [case.dataset.cutoff(day + timedelta(days=2)) for day in told["target_date"]]
+        table = pa.Table.from_pandas(kept, preserve_index=False)
+        return table.append_column("matured_at", pa.array(at, pa.timestamp("us", "UTC")))
+
+    monkeypatch.setattr(truth, "outcomes", outcomes)
 
 
 def land(workspace: Workspace, days: Sequence[date], content: str = "first") -> None:
@@ -130,6 +152,7 @@ def training_frame(rows: pd.DataFrame | None = None) -> TrainingFrame:
         rows_due=len(inside),
         missing_days=(),
         landed=((min(inside["data_day"]), AS_OF),),
+        due=dict(inside["data_day"].value_counts()),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import date
 
 import pandas as pd
 import pyarrow as pa
@@ -18,11 +18,9 @@ from include.datasets.nyc_flights.source import ReplayedFlights
 from include.declare import Table
 from include.errors import DayAbsent, SchemaBreak, SourceUnreachable
 from include.use_cases.flight_delay.declaration import USE_CASE
+from tests.samples import NOW as NOW
 
 Change = Callable[[pd.DataFrame], pd.DataFrame]
-
-NOW = datetime(2014, 6, 1, 12, tzinfo=UTC)
-"""When tests happen: long after the sample data was recorded."""
 
 PLANTED = replace(DATASET, source="tests.planted:PlantedSource")
 PLANTED_USE_CASE = replace(

@@ -5,27 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
-from include.features import truth
 from include.monitoring import report
 from include.monitoring.monitor import monitor
 from include.monitoring.outcomes import write_outcomes
+from include.monitoring.performance import measure_performance
 from include.scoring import restatements
 from include.scoring.score import score
 from include.settings import REPOSITORY, Settings
+from include.warehouse.monitoring_tables import model_performance
 from include.window import Window
 from include.workspace import Workspace, open_workspace
-from tests import real_frames
 from tests.conftest import TEMPLATE, fresh_database, postgres_settings
-from tests.model_nights import CASE, NIGHTS, crown, fitted, frames, land, prepare, wire
+from tests.model_nights import CASE, NIGHTS, crown, fitted, frames, land, prepare, serve, wire
 from tests.planted import NOW
 
 FOLDER = REPOSITORY / "docs" / "queries"
@@ -61,8 +60,8 @@ def _publish(settings: Settings) -> Iterator[Published]:
     with pytest.MonkeyPatch.context() as patch, open_workspace(settings, now=NOW) as workspace:
         upgrade(workspace.warehouse)
         patch.setattr(report, "write", lambda *_: None)
-        patch.setattr(truth, "outcomes", _outcomes)
         wire(patch)
+        serve(patch, frames())
         prepare(workspace)
         crown(workspace, fitted())
         score(workspace, CASE, NIGHTS)
@@ -72,6 +71,7 @@ def _publish(settings: Settings) -> Iterator[Published]:
         land(workspace, [RESTATED], content="landed again")
         score(workspace, CASE, Window.night(RESTATED))
         write_outcomes(workspace, CASE, NIGHTS)
+        measure_performance(workspace, CASE, NIGHTS)
         monitor(workspace, CASE, NIGHTS)
         with workspace.warehouse.reading() as connection:
             (restated,) = restatements.listed(connection, CASE)
@@ -86,17 +86,9 @@ def _publish(settings: Settings) -> Iterator[Published]:
                 "flight": moved.key["flight"],
                 "instant": "2099-01-01 00:00:00",
                 "since": "2013-01-01 00:00:00",
+                "dates": 4,
             },
         )
-
-
-def _outcomes(_workspace: Workspace, case: Any, targets: list[date]) -> pa.Table:
-    """Answer from the frames, which have a lake's flights without a lake."""
-    rows = frames()[frames()["target_date"].isin(set(targets))]
-    matured = [CASE.dataset.cutoff(day + timedelta(days=2)) for day in rows["target_date"]]
-    kept = rows[["target_date", *case.key_names]].assign(label=rows[real_frames.LABEL])
-    table = pa.Table.from_pandas(kept, preserve_index=False)
-    return table.append_column("matured_at", pa.array(matured, pa.timestamp("us", "UTC")))
 
 
 def ask(published: Published, file: str, **values: Any) -> list[dict[str, Any]]:
@@ -120,7 +112,7 @@ def test_every_query_answers_its_question(published: Published, file: Path) -> N
 
 
 def test_every_parameter_is_explained_with_an_example() -> None:
-    assert len(FILES) == 10
+    assert len(FILES) == 11
     for file in FILES:
         text = file.read_text(encoding="utf-8")
         explained = set(re.findall(r"^-- (\w+): .*for example \S+", text, re.MULTILINE))
@@ -196,6 +188,27 @@ def test_carriers_models_lineage_and_drift_agree_with_what_was_published(
     drift = ask(published, "10")
     assert [str(row["data_day"]) for row in drift] == [str(day) for day in NIGHTS.days[::-1]]
     assert all(row["features_compared"] > 10 for row in drift)
+
+
+def figures_of(workspace: Workspace, metric: str) -> list[Any]:
+    """Return one metric of the four newest target dates, oldest first."""
+    table = model_performance.c
+    query = sa.select(model_performance).where(table.slice == "all", table.metric == metric)
+    with workspace.warehouse.reading() as connection:
+        return connection.execute(query.order_by(table.target_date.desc()).limit(4)).all()[::-1]
+
+
+def test_models_are_judged_by_their_newest_dates(published: Published) -> None:
+    (model,) = ask(published, "11")
+    auc, cost, never = (
+        figures_of(published.workspace, metric) for metric in ("auc", "cost", "cost_never")
+    )
+    flights = [it.n for it in auc]
+    assert (str(model["first_date"]), model["flights"]) == (str(auc[0].target_date), sum(flights))
+    for name, figures in (("mean_auc", auc), ("cost", cost), ("cost_of_never_calling", never)):
+        mean = sum(it.value * it.n for it in figures) / sum(flights)
+        assert float(model[name]) == pytest.approx(mean, abs=0.0006)
+    assert float(model["cost"]) <= float(model["cost_of_never_calling"])
 
 
 def test_a_notebook_reads_a_sqlite_warehouse_and_cannot_write(published: Published) -> None:

@@ -68,3 +68,12 @@ def test_schedules_are_on_or_off() -> None:
     assert not Settings.from_env({"NIGHTSHIFT_SCHEDULES": "off"}, code_revision="x").schedules
     with pytest.raises(ConfigurationError, match="on or off"):
         Settings.from_env({"NIGHTSHIFT_SCHEDULES": "maybe"}, code_revision="x")
+
+
+def test_recipients_of_alerts_are_separated_by_commas() -> None:
+    def recipients(**env: str) -> tuple[str, ...]:
+        return Settings.from_env(env, code_revision="x").alert_emails
+
+    assert recipients() == recipients(NIGHTSHIFT_ALERT_EMAILS="") == ()
+    given = "ada@example.org, bob@example.org,"
+    assert recipients(NIGHTSHIFT_ALERT_EMAILS=given) == ("ada@example.org", "bob@example.org")

@@ -26,15 +26,14 @@ from bench.training.outcomes import Outcome, Outcomes
 from bench.training.plan import Contender
 
 PACKAGES = ("adbc-driver-postgresql", "psycopg", "sqlalchemy", "pandas", "pyarrow", "xgboost")
-CHAMPION = "champion.json"
 
 
 def run(home: Path, progress: Progress) -> Report:
-    """Measure all `plan.cases`; the landed year and its champion are kept below `home`."""
+    """Measure all `plan.cases`; the landed year and its models are kept below `home`."""
     sizes = Sizes()
     progress.say("scores: some twenty minutes on two processors")
     base = prepare(home, progress, sizes)
-    with _folder(home) as folder:
+    with scratch(home) as folder:
         return measure(base, folder, progress, sizes)
 
 
@@ -43,22 +42,22 @@ def run_largest(home: Path, progress: Progress) -> Report:
     sizes = Sizes()
     progress.say("ten_million: some fifteen minutes on two processors")
     base = prepare(home, progress, sizes)
-    with _folder(home) as folder:
+    with scratch(home) as folder:
         return measure_largest(base, folder, progress, sizes)
 
 
 def prepare(home: Path, progress: Progress, sizes: Sizes) -> Path:
-    """Return the folder of the home with the landed year and its champion, made once."""
+    """Return the folder of the home with the landed year and its models, made once."""
     landed = features.prepare(home, progress, ("land",))
     given = {"landed": str(landed), "sizes": asdict(sizes)}
     base = home / f"scores-{child.run('bench.scores.sites:fingerprint', **given)}"
-    if not (base / CHAMPION).exists():
+    if not (base / plan.MODELS).exists():
         for old in home.glob("scores-*"):
             shutil.rmtree(old)
-        progress.start("fitting the model that scores")
-        model = child.run("bench.scores.sites:crown", base=str(base), **given)
-        (base / CHAMPION).write_text(json.dumps(model), encoding="utf-8")
-        progress.end(f"{model['trees']} trees")
+        progress.start("fitting the models that score")
+        models = child.run("bench.scores.sites:fit", base=str(base), **given)
+        (base / plan.MODELS).write_text(json.dumps(models), encoding="utf-8")
+        progress.end(", ".join(f"{name}: {it['trees']} trees" for name, it in models.items()))
     return base
 
 
@@ -75,7 +74,7 @@ def measure(base: Path, folder: Path, progress: Progress, sizes: Sizes) -> Repor
         "scores",
         "Writing scores",
         outcomes,
-        tables.of_all(outcomes, sizes, _champion(base)),
+        tables.of_all(outcomes, sizes, plan.models(base)),
         budgets.judge(outcomes, sizes),
         code,
         sizes,
@@ -101,7 +100,7 @@ def measure_largest(base: Path, folder: Path, progress: Progress, sizes: Sizes) 
         "ten_million",
         "Ten million scores in one night",
         outcomes,
-        tables.of_largest(outcomes, sizes, _champion(base)),
+        tables.of_largest(outcomes, sizes, plan.models(base)),
         budgets.judge_largest(outcomes, sizes),
         code,
         sizes,
@@ -179,18 +178,13 @@ def _report(
 
 
 @contextmanager
-def _folder(home: Path) -> Iterator[Path]:
+def scratch(home: Path) -> Iterator[Path]:
     """Give a folder for homes and Postgres's data, which is gone afterwards."""
     for left in home.glob("scoring-*"):  # by a run that was killed
         shutil.rmtree(left)
     with tempfile.TemporaryDirectory(prefix="scoring-", dir=home) as folder:
         Path(folder).chmod(0o755)  # a server started as root runs as somebody else
         yield Path(folder)
-
-
-def _champion(base: Path) -> dict[str, int]:
-    found: dict[str, int] = json.loads((base / CHAMPION).read_text(encoding="utf-8"))
-    return found
 
 
 def _told(run: Mapping[str, Any]) -> str:

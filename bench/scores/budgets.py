@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from statistics import median
 
 from bench.machine import GB
 from bench.report import Budget
 from bench.scores import plan
-from bench.scores.plan import BEFORE, FILLED, FILLING, Sizes
+from bench.scores.plan import BEFORE, FILLING, LARGE, TRAINED, Sizes
 from bench.training.outcomes import Outcome, Outcomes
 
 LOADED = 250_000
@@ -29,16 +30,7 @@ def judge(outcomes: Outcomes, sizes: Sizes) -> tuple[Budget, ...]:
             night.seconds if night else None,
         ),
         _peak(f"Peak memory of {sizes.many[-1]:,} entities", night),
-        _at_most(
-            "The window: ingest, features, score",
-            YEAR_SECONDS,
-            stage_seconds(outcomes, "ingest", "features", "score"),
-        ),
-        _at_most(
-            "The window with monitoring",
-            MONITORED_SECONDS,
-            stage_seconds(outcomes, "ingest", "features", "score", "monitor"),
-        ),
+        *(it for name in (TRAINED, LARGE) for it in _filled(outcomes.of[FILLING, name])),
     )
 
 
@@ -50,12 +42,21 @@ def judge_largest(outcomes: Outcomes, sizes: Sizes) -> tuple[Budget, ...]:
     )
 
 
-def stage_seconds(outcomes: Outcomes, *stages: str) -> float | None:
-    """Return the median seconds that some stages take together for the window, if measured."""
-    found = outcomes.of.get((FILLING, FILLED.name))
-    if found is None or not found.runs:
-        return None
+def stage_seconds(found: Outcome, *stages: str) -> float:
+    """Return the median seconds that some stages take together for the window."""
     return float(median(sum(run["stages"][it] for it in stages) for run in found.runs))
+
+
+def _filled(found: Outcome) -> Iterator[Budget]:
+    """Yield the budgets of filling the window with one of the models."""
+    three = ("ingest", "features", "score")
+    limits: dict[str, tuple[int, tuple[str, ...]]] = {
+        "The window: ingest, features, score": (YEAR_SECONDS, three),
+        "The window with monitoring": (MONITORED_SECONDS, (*three, "monitor")),
+    }
+    for work, (limit, stages) in limits.items():
+        seconds = stage_seconds(found, *stages) if found.runs else None
+        yield _at_most(f"{work}; {found.contender.title}", limit, seconds)
 
 
 def _night(outcomes: Outcomes, rows: int) -> Outcome | None:

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 
 from bench.measuring import measured
 from bench.scores import sites
-from bench.scores.plan import BATCH, NOW, USE_CASE, Sizes
+from bench.scores.plan import BATCH, LARGE, NOW, USE_CASE, Sizes
 from bench.stopwatch import stopwatch
 from include.features.retrieval import add_features, entity_frame
 from include.scoring.batch import score_batch
@@ -140,9 +140,9 @@ def _copy(connection: psycopg.Connection[Any], rows: pa.Table) -> None:
 
 
 def _scored(base: Path, days: list[date]) -> Iterator[pd.DataFrame]:
-    """Yield the scores of each day as the champion gives them, all reasons approximate."""
+    """Yield the scores of each day as the large model gives them, all reasons approximate."""
     use_case = replace(USE_CASE, scoring=replace(USE_CASE.scoring, exact_reasons=0))
-    entry = sites.champion(base)
+    entry = sites.entry(base, LARGE)
     serving = model.load(entry.artifact_uri, entry.sha256)
     with sites.opened(base) as workspace:
         for day in days:

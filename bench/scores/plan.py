@@ -5,9 +5,11 @@ Standard library only: the process that starts the children imports it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 from bench.machine import GB
@@ -38,6 +40,12 @@ BATCH = 100_000
 SCRATCH = 2_500
 """Bytes of disk that a scored entity takes meanwhile: staged, published, logged, in the lake."""
 
+LARGE, TRAINED = "large", "trained"
+"""Models that score: one as the budgets were made for, and what training picks."""
+
+MODELS = "models.json"
+"""Beside the home they score in: version, trees and leaves of each."""
+
 LOADS, NIGHT, YEAR = (f"bench.scores.{module}" for module in ("loads", "entities", "year"))
 
 
@@ -46,7 +54,7 @@ class Sizes:
     """How much is measured. Tests measure less of everything.
 
     Attributes:
-        trees: of the model that scores.
+        trees: of the large model.
         depth: of these trees.
         load: score rows loaded into the warehouse.
         slow: rows loaded by contenders that are much slower.
@@ -104,6 +112,12 @@ BEFORE = {
 COPY = Contender(
     "copy", "plain `COPY` of CSV, neither checked nor swapped", f"{LOADS}:copy_csv", needs=3 * GB
 )
+
+
+def models(base: Path) -> dict[str, dict[str, Any]]:
+    """Return what is known of each model below `base`."""
+    found: dict[str, dict[str, Any]] = json.loads((base / MODELS).read_text(encoding="utf-8"))
+    return found
 
 
 def cases(sizes: Sizes) -> tuple[Case, ...]:
@@ -181,20 +195,17 @@ def _batches(sizes: Sizes) -> Case:
     )
 
 
-FILLED = Contender(
-    "fill",
-    "ingest, features, score and, apart, monitor",
-    f"{YEAR}:fill",
-    {"monitored": True},
-    repetitions=2,
-    needs=3 * GB,
-)
 FILLING = "fill"
 
 
 def _filling() -> Case:
-    title = "The window, from nothing"
-    return Case(FILLING, title, (FILLED,), prepare=f"{YEAR}:found")
+    """Return the case of filling the window, with each of the models in service."""
+    titles = {TRAINED: "the model that training picks", LARGE: "the large model"}
+    contenders = [
+        Contender(name, title, f"{YEAR}:fill", {"model": name, "monitored": True}, 2, needs=3 * GB)
+        for name, title in titles.items()
+    ]
+    return Case(FILLING, "The window, from nothing", tuple(contenders), prepare=f"{YEAR}:found")
 
 
 def _rescoring(sizes: Sizes) -> Case:

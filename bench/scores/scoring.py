@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from bench.measuring import measured
 from bench.scores import sites
-from bench.scores.plan import USE_CASE
+from bench.scores.plan import LARGE, USE_CASE
 from bench.stopwatch import stopwatch
 from include.declare import UseCase
 from include.features import retrieval
@@ -46,7 +46,7 @@ def measure(base: str, site: str, window: Window, exact: int, batch_rows: int) -
     """Score a window of days that have landed and have features.
 
     Args:
-        base: folder of the home that the other is a copy of; its champion scores.
+        base: folder of the home that the other is a copy of; its large model scores.
         site: folder of the home to score in.
         window: data days.
         exact: rows per night whose reasons are exact.
@@ -58,7 +58,7 @@ def measure(base: str, site: str, window: Window, exact: int, batch_rows: int) -
     """
     use_case = replace(USE_CASE, scoring=replace(USE_CASE.scoring, exact_reasons=exact))
     with sites.warehoused(Path(site), "postgresql") as workspace, _batches_of(batch_rows):
-        sites.repeat_states(Path(base), workspace, ("ingest", "features"))
+        sites.repeat_states(Path(base), workspace, ("ingest", "features"), LARGE)
         with stopwatch(PARTS) as parts:
             _, cost = measured(lambda: score(workspace, use_case, window))
         outcome = examined(workspace, use_case, window)

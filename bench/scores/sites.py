@@ -1,4 +1,4 @@
-"""Homes to score in: a landed year and a champion, made once, and copies of them to write to.
+"""Homes to score in: a landed year and its models, made once, and copies of them to write to.
 
 A folder holds a home as `home` with its lake in it, as `bench.features` lands the year. What
 scoring costs is measured on copies, whose warehouse is a new one.
@@ -12,11 +12,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.features import cases
 from bench.scores import postgres
-from bench.scores.plan import DATASET, NOW, USE_CASE, Sizes
+from bench.scores.plan import DATASET, LARGE, NOW, TRAINED, USE_CASE, Sizes, models
 from bench.training.plan import AS_OF
 from include.features.store import apply_definitions
 from include.settings import Settings, WarehouseAddress
@@ -28,15 +28,18 @@ from include.warehouse.stages import day_states
 from include.warehouse.use_cases import apply
 from include.workspace import Workspace, open_workspace
 
+if TYPE_CHECKING:
+    from include.training.candidate import Candidate
+
 LANDED = "nyc_flights"
 """Folder of the lake that scoring reads; what other folders hold is written by scoring."""
 
 
-def crown(landed: str, base: str, sizes: dict[str, Any]) -> dict[str, int]:
-    """Copy a landed year and give it a champion; returns its `trees` and `leaves`.
+def fit(landed: str, base: str, sizes: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Copy a landed year and fit its models; returns `version`, `trees` and `leaves` of each.
 
-    The champion has as many trees, and as deep, as the budgets were made for. What training
-    would choose is a few dozen on these days, which would flatter whoever predicts.
+    `LARGE` has as many trees, and as deep, as the budgets were made for; `TRAINED` is what
+    training picks on these days, a few dozen trees.
     """
     from include.training import candidate
     from include.training.frame import labelled_frame
@@ -45,33 +48,44 @@ def crown(landed: str, base: str, sizes: dict[str, Any]) -> dict[str, int]:
     shutil.rmtree(base, ignore_errors=True)  # of a run that was killed
     shutil.copytree(cases.home(Path(landed)), cases.home(Path(base)))
     parameters = {**USE_CASE.training.parameters, "max_depth": wanted.depth}
-    evidence = {"parameters": parameters, "rounds": wanted.trees}
     with opened(Path(base)) as workspace:
         upgrade(workspace.warehouse)
         data = labelled_frame(workspace, USE_CASE, AS_OF)
-        made = candidate.refit(USE_CASE, data, evidence, AS_OF, "1")
-        folder = Path(base) / "champion"
-        made.save(folder)
-        with workspace.warehouse.transaction() as connection:
-            ledger.append(
-                connection,
-                use_case=USE_CASE.name,
-                model_version="1",
-                sha256=made.model.sha256,
-                event="promoted",
-                actor="bench",
-                reason="to be measured",
-                evidence={},
-                artifact_uri=folder.as_uri(),
-                as_of=AS_OF,
-                at=NOW,
-            )
+        evidence = {
+            LARGE: {"parameters": parameters, "rounds": wanted.trees},
+            TRAINED: candidate.build(USE_CASE, data, AS_OF).evidence,
+        }
+        return {
+            name: _enter(workspace, candidate.refit(USE_CASE, data, it, AS_OF, name), name)
+            for name, it in evidence.items()
+        }
+
+
+def _enter(workspace: Workspace, made: Candidate, version: str) -> dict[str, Any]:
+    """Put a model's files beside the home and its name into the ledger."""
+    folder = workspace.settings.home.parent / "models" / version
+    made.save(folder)
+    with workspace.warehouse.transaction() as connection:
+        ledger.append(
+            connection,
+            use_case=USE_CASE.name,
+            model_version=version,
+            sha256=made.model.sha256,
+            event="registered",
+            actor="bench",
+            reason="to be measured",
+            evidence={},
+            artifact_uri=folder.as_uri(),
+            as_of=AS_OF,
+            at=NOW,
+        )
     trees = made.model.booster.get_dump()
-    return {"trees": len(trees), "leaves": sum(tree.count("leaf=") for tree in trees)}
+    leaves = sum(tree.count("leaf=") for tree in trees)
+    return {"version": version, "trees": len(trees), "leaves": leaves}
 
 
 def fingerprint(landed: str, sizes: dict[str, Any]) -> str:
-    """Return a hash of what the champion depends on."""
+    """Return a hash of what the models depend on."""
     include = Path(__file__).resolve().parents[2] / "include"
     code = [*(include / "training").rglob("*.py"), *(include / "use_cases").rglob("*.*")]
     files = [file for file in sorted(code) if file.suffix in (".py", ".sql")]
@@ -81,11 +95,12 @@ def fingerprint(landed: str, sizes: dict[str, Any]) -> str:
     return hashlib.sha256(told.encode()).hexdigest()[:12]
 
 
-def champion(base: Path) -> Entry:
-    """Return the ledger entry of the model that scores."""
+def entry(base: Path, name: str) -> Entry:
+    """Return the ledger entry of a model."""
+    version = models(base)[name]["version"]
     with opened(base) as workspace, workspace.warehouse.reading() as connection:
-        found = ledger.champion(connection, USE_CASE.name)
-    assert found is not None, f"{base} has no champion"
+        found = ledger.registration(connection, USE_CASE.name, version)
+    assert found is not None, f"{base} has no model {version}"
     return found
 
 
@@ -130,11 +145,11 @@ def warehoused(site: Path, dialect: str) -> Iterator[Workspace]:
         yield workspace
 
 
-def repeat_states(base: Path, workspace: Workspace, stages: Sequence[str]) -> None:
-    """Say of a copy what was done in its original, and that the champion serves."""
+def repeat_states(base: Path, workspace: Workspace, stages: Sequence[str], model: str) -> None:
+    """Say of a copy what was done in its original, and that a model is its champion."""
     with opened(base) as original, original.warehouse.reading() as connection:
         done = {stage: day_states(connection, stage, DATASET.name) for stage in stages}
-    serving = champion(base)
+    serving = entry(base, model)
     with workspace.warehouse.transaction() as connection:
         for stage, states in done.items():
             write_days(connection, stage, DATASET.name, list(states.values()))

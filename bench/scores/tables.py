@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
+from typing import Any
 
 from bench.machine import GB
 from bench.report import Table
 from bench.scores import plan
 from bench.scores.budgets import stage_seconds
-from bench.scores.plan import FILLED, FILLING, Sizes
+from bench.scores.plan import FILLING, LARGE, Sizes
 from bench.training.outcomes import Outcome, Outcomes
 
 INTRODUCTION = """\
@@ -46,7 +47,11 @@ PARTS_NOTE = (
 )
 
 
-def of_all(outcomes: Outcomes, sizes: Sizes, model: Mapping[str, int]) -> tuple[Table, ...]:
+Models = Mapping[str, Mapping[str, Any]]
+"""Name → what is known of a model, see `plan.models`."""
+
+
+def of_all(outcomes: Outcomes, sizes: Sizes, models: Models) -> tuple[Table, ...]:
     """Return the tables of everything but the largest night."""
     cases = {case.name: case for case in plan.cases(sizes)}
     nights = [plan.night(rows) for rows in sizes.many]
@@ -55,23 +60,23 @@ def of_all(outcomes: Outcomes, sizes: Sizes, model: Mapping[str, int]) -> tuple[
         _scoring(
             "A night of very many entities, end to end",
             [it for case in nights for it in outcomes.on(case)],
-            (_model(model), PARTS_NOTE),
+            (_model(models, LARGE), PARTS_NOTE),
         ),
         _scoring(cases["batches"].title, outcomes.on(cases["batches"])),
-        _stages(outcomes, sizes),
+        _stages(outcomes.on(cases[FILLING]), sizes, models),
         _scoring(
             f"{cases['rescore'].title}: {_window(sizes)}",
             outcomes.on(cases["rescore"]),
-            (_model(model),),
+            (_model(models, LARGE),),
         ),
     )
 
 
-def of_largest(outcomes: Outcomes, sizes: Sizes, model: Mapping[str, int]) -> tuple[Table, ...]:
+def of_largest(outcomes: Outcomes, sizes: Sizes, models: Models) -> tuple[Table, ...]:
     """Return the table of the largest night beside one of a tenth."""
     nights = (plan.night(rows) for rows in (sizes.many[-1], sizes.largest))
     found = [it for case in nights for it in outcomes.on(case)]
-    return (_scoring("One night, end to end", found, (_model(model), PARTS_NOTE)),)
+    return (_scoring("One night, end to end", found, (_model(models, LARGE), PARTS_NOTE)),)
 
 
 def _load(outcomes: Sequence[Outcome]) -> Table:
@@ -118,20 +123,24 @@ def _scoring(title: str, outcomes: Sequence[Outcome], notes: Iterable[str] = ())
     return Table(title, header, rows, (*notes, *_missing(outcomes)))
 
 
-def _stages(outcomes: Outcomes, sizes: Sizes) -> Table:
-    found = outcomes.of[FILLING, FILLED.name]
-    title = f"{found.case.title}: {_window(sizes)}"
-    header = ("stage", "seconds")
-    if not found.runs:
-        return Table(title, header, (), tuple(_missing([found])))
+def _stages(outcomes: Sequence[Outcome], sizes: Sizes, models: Models) -> Table:
+    """Return the seconds of the stages, a column for each model that scored."""
+    found = [outcome for outcome in outcomes if outcome.runs]
     together = ("ingest", "features", "score")
     kinds = {**{it: (it,) for it in together}, "the three": together, "monitor": ("monitor",)}
-    rows = tuple((name, f"{stage_seconds(outcomes, *it):.1f}") for name, it in kinds.items())
-    notes = (
-        f"{found.rows:,} scores with {plan.DECLARED} exact reasons a night; medians of "
-        f"{len(found.runs)} run(s); peak {found.peak / GB:.2f} GB.",
+    rows = tuple(
+        (name, *(f"{stage_seconds(outcome, *stages):.1f}" for outcome in found))
+        for name, stages in kinds.items()
     )
-    return Table(title, header, rows, notes)
+    notes = [
+        f"{outcome.contender.title}: {_size(models[outcome.contender.name])}; "
+        f"{outcome.rows:,} scores with {plan.DECLARED} exact reasons a night; medians of "
+        f"{len(outcome.runs)} run(s); peak {outcome.peak / GB:.2f} GB."
+        for outcome in found
+    ]
+    title = f"{outcomes[0].case.title}: {_window(sizes)}"
+    header = ("stage", *(f"{outcome.contender.title}, s" for outcome in found))
+    return Table(title, header, rows, (*notes, *_missing(outcomes)))
 
 
 def _common(outcome: Outcome) -> tuple[str, ...]:
@@ -144,8 +153,12 @@ def _common(outcome: Outcome) -> tuple[str, ...]:
     )
 
 
-def _model(model: Mapping[str, int]) -> str:
-    return f"The model has {model['trees']} trees with {model['leaves']:,} leaves."
+def _model(models: Models, name: str) -> str:
+    return f"The {name} model has {_size(models[name])}."
+
+
+def _size(model: Mapping[str, Any]) -> str:
+    return f"{model['trees']} trees with {model['leaves']:,} leaves"
 
 
 def _window(sizes: Sizes) -> str:

@@ -38,7 +38,9 @@ def copy(base: str, site: str, sizes: dict[str, Any]) -> None:
     sites.copy(Path(base), Path(site))
 
 
-def fill(base: str, site: str, sizes: dict[str, Any], monitored: bool) -> dict[str, Any]:
+def fill(
+    base: str, site: str, sizes: dict[str, Any], model: str, monitored: bool
+) -> dict[str, Any]:
     """Fill the window from nothing: ingest, features, score, and then monitoring, if asked.
 
     Returns:
@@ -50,7 +52,7 @@ def fill(base: str, site: str, sizes: dict[str, Any], monitored: bool) -> dict[s
     window = _window(sizes)
     seconds: dict[str, float] = {}
     with sites.warehoused(Path(site), "postgresql") as workspace:
-        sites.repeat_states(Path(base), workspace, ())
+        sites.repeat_states(Path(base), workspace, (), model)
         work: dict[str, Callable[[], StageResult]] = {
             "ingest": lambda: ingest(workspace, DATASET, window),
             "features": lambda: build_features(workspace, DATASET, window),

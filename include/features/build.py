@@ -23,11 +23,13 @@ from include import healing
 from include.declare import Dataset, FeatureView
 from include.declare_personal import refuse
 from include.errors import ConfigurationError, RowsLost
+from include.features.sql_errors import require_columns, sql_failed
 from include.lake import delta, fingerprint, names
 from include.lake.delta import Lake
 from include.lake.known import known_by
 from include.lake.schema import DATA_DAY
 from include.warehouse.stages import StageResult, day_states, done_days, stage_run
+from include.whereabouts import shown
 from include.window import Window
 from include.workspace import Workspace
 
@@ -64,10 +66,12 @@ def build_features(
         for start in range(0, len(due), CHUNK_DAYS):
             chunk = due[start : start + CHUNK_DAYS]
             with delta.connect() as duck:
-                rows_in += _prepare(duck, workspace.lake, dataset, chunk, sorted(landed))
+                rows_in += prepare(duck, workspace.lake, dataset, chunk, sorted(landed))
                 for view in dataset.feature_views:
                     rows = _run_view(duck, dataset, view)
-                    workspace.lake.replace_days(names.features(dataset, view), rows, chunk)
+                    table = names.features(dataset, view)
+                    workspace.lake.require_types(table, rows.schema)
+                    workspace.lake.replace_days(table, rows, chunk, widen=True)
                     rows_out += len(rows)
                     for day, content in fingerprint.of_days(rows, chunk).items():
                         outputs[day][view.name] = content
@@ -110,7 +114,7 @@ def features_as_known(
             landed = frozenset(done_days(connection, "ingest", dataset.name))
     known = known_by(workspace.lake, dataset.cutoff(day))
     with delta.connect() as duck:
-        _prepare(duck, known, dataset, [day], sorted(landed))
+        prepare(duck, known, dataset, [day], sorted(landed))
         return {view.name: _run_view(duck, dataset, view) for view in views}
 
 
@@ -141,7 +145,7 @@ def sql_of(dataset: Dataset, name: str) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except OSError as error:
-        raise ConfigurationError(f"the feature view {name!r} has no file {file}") from error
+        raise ConfigurationError(f"the feature view {name!r} has no file {shown(file)}") from error
 
 
 def _inputs(
@@ -170,14 +174,24 @@ def _inputs(
     }
 
 
-def _prepare(
+def prepare(
     duck: duckdb.DuckDBPyConnection,
     lake: Lake,
     dataset: Dataset,
     days: Sequence[date],
     landed: Sequence[date],
 ) -> int:
-    """Create what feature SQL sees; returns the number of rows of the days themselves."""
+    """Create what feature SQL sees on `days`; returns the number of rows of the days themselves.
+
+    Args:
+        duck: where tables and views are created.
+        lake: has the tables.
+        dataset: whose feature SQL it is.
+        days: data days to build.
+        landed: days that may be read, of those that they look back on.
+
+    Raises `ConfigurationError`: a shared SQL file does not run.
+    """
     back = timedelta(days=dataset.lookback_days - 1)
     seen = Window(min(days) - back, max(days))
     duck.from_arrow(pa.table({DATA_DAY: pa.array(days, pa.date32())})).create("days")
@@ -203,12 +217,15 @@ def _prepare(
 
 def _run_view(duck: duckdb.DuckDBPyConnection, dataset: Dataset, view: FeatureView) -> pa.Table:
     """Return the rows of one feature view, with cut-offs as `event_timestamp`."""
-    relation = _execute(duck, dataset, view.name)
+    relation, file = _execute(duck, dataset, view.name), _sql_file(dataset, view.name)
+    needed = {DATA_DAY: "the day of the row", **dict.fromkeys(view.keys, "a key of the view")}
+    declaration = dataset.folder / "declaration.py"
+    require_columns(file, relation.columns, needed, declaration, view.name)
+    refuse(shown(file), dataset.personal, {"its result": relation.columns})
     stamped = relation.set_alias("view").join(
         duck.table("cutoffs").set_alias("cutoffs"), f"view.{DATA_DAY} = cutoffs.{DATA_DAY}"
     )
     ordered = ", ".join([DATA_DAY, *view.keys])
-    refuse(f"{_sql_file(dataset, view.name)}", dataset.personal, {"its result": relation.columns})
     try:
         rows: pa.Table = (
             stamped.project("cutoffs.cutoff AS event_timestamp, view.*")
@@ -216,14 +233,14 @@ def _run_view(duck: duckdb.DuckDBPyConnection, dataset: Dataset, view: FeatureVi
             .to_arrow_table()
         )
     except duckdb.Error as error:
-        raise sql_failed(dataset, _sql_file(dataset, view.name), error) from (
+        raise sql_failed(dataset, file, error, sql_of(dataset, view.name), duck) from (
             None if dataset.personal else error
         )
-    keys = rows.select([DATA_DAY, *view.keys])
-    if keys.group_by(keys.column_names).aggregate([]).num_rows != len(rows):
+    once = rows.select([DATA_DAY, *view.keys])
+    if once.group_by(once.column_names).aggregate([]).num_rows != len(rows):
         raise RowsLost(
-            f"{_sql_file(dataset, view.name)} returns a key ({', '.join(view.keys)}) more than "
-            "once per day; group by the keys"
+            f"{shown(file)} returns a key ({', '.join(view.keys)}) more than once per day; group "
+            "by the keys"
         )
     return rows
 
@@ -231,18 +248,16 @@ def _run_view(duck: duckdb.DuckDBPyConnection, dataset: Dataset, view: FeatureVi
 def _execute(
     duck: duckdb.DuckDBPyConnection, dataset: Dataset, name: str
 ) -> duckdb.DuckDBPyRelation:
+    text, file = sql_of(dataset, name), _sql_file(dataset, name)
     try:
-        return duck.sql(sql_of(dataset, name))
+        found = duck.sql(text)
     except duckdb.Error as error:
-        raise sql_failed(dataset, _sql_file(dataset, name), error) from (
+        raise sql_failed(dataset, file, error, text, duck) from (
             None if dataset.personal else error
         )
-
-
-def sql_failed(dataset: Dataset, file: Path, error: Exception) -> ConfigurationError:
-    """Return what is wrong with a SQL file, without the values that DuckDB likes to quote."""
-    why = type(error).__name__ + " (its text may repeat personal values and is not shown)"
-    return ConfigurationError(f"{file}: {why if dataset.personal else error}")
+    if found is None:
+        raise ConfigurationError(f"{shown(file)} holds no statement")
+    return found
 
 
 def _sql_file(dataset: Dataset, name: str) -> Path:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import date
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
 from include.declare import UseCase
-from include.features.build import sql_failed
+from include.errors import ConfigurationError
+from include.features.sql_errors import require_columns, sql_failed
 from include.lake import names
 from include.lake.schema import DATA_DAY
 from include.warehouse.stages import done_days
+from include.whereabouts import shown
 from include.workspace import Workspace
+
+TARGET_DATE = "target_date"
+KNOWN_AT = "known_at"
+ENTITIES, LABELS = "entities.sql", "labels.sql"
 
 
 def lake_views(
@@ -43,11 +51,47 @@ def lake_views(
 def run_sql(
     use_case: UseCase, duck: duckdb.DuckDBPyConnection, file_name: str
 ) -> duckdb.DuckDBPyRelation:
-    """Return what a SQL file of the use case gives; raises `ConfigurationError`."""
+    """Return what a SQL file of the use case gives; read it inside `reading`.
+
+    Raises `ConfigurationError`: it does not run, or lacks a column that its file must have.
+    """
     file = use_case.folder / file_name
+    with reading(use_case, duck, file_name):
+        found = duck.sql(_text(file))
+    if found is None:
+        raise ConfigurationError(f"{shown(file)} holds no statement")
+    if needed := _needed(use_case, file_name):
+        declaration, of = use_case.folder / "declaration.py", list(needed)[-1]
+        require_columns(file, found.columns, needed, declaration, of)
+    return found
+
+
+def _needed(use_case: UseCase, file_name: str) -> dict[str, str]:
+    """Return the columns a SQL file must return and what they are, a declared one last."""
+    keys = dict.fromkeys(use_case.key_names, "an entity key")
+    needed = {TARGET_DATE: "the day that is predicted"}
+    if file_name == ENTITIES:
+        return {DATA_DAY: "the data day", **needed, **keys}
+    if file_name == LABELS:
+        known = {KNOWN_AT: "when the label became known"}
+        return {**needed, **known, **keys, use_case.label.column: "the label"}
+    return {}
+
+
+@contextmanager
+def reading(use_case: UseCase, duck: duckdb.DuckDBPyConnection, file_name: str) -> Iterator[None]:
+    """Say which file is wrong, and where, when DuckDB fails on what `run_sql` returned."""
+    dataset, file = use_case.dataset, use_case.folder / file_name
     try:
-        return duck.sql(file.read_text(encoding="utf-8"))
-    except (OSError, duckdb.Error) as error:
-        raise sql_failed(use_case.dataset, file, error) from (
-            None if use_case.dataset.personal else error
+        yield
+    except duckdb.Error as error:
+        raise sql_failed(dataset, file, error, _text(file), duck) from (
+            None if dataset.personal else error
         )
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"there is no file {shown(file)}") from error

@@ -12,7 +12,7 @@ from typing import Any
 
 import typeguard
 
-__all__ = ["FeatureStore", "RepoConfig", "parse_repo"]
+__all__ = ["FeatureServiceNotFoundException", "FeatureStore", "RepoConfig", "parse_repo"]
 
 
 def _unchecked(target: Any = None, **_options: Any) -> Any:
@@ -23,6 +23,7 @@ _checked = typeguard.typechecked
 typeguard.typechecked = _unchecked
 try:
     from feast import FeatureStore
+    from feast.errors import FeatureServiceNotFoundException
     from feast.repo_config import RepoConfig
     from feast.repo_operations import parse_repo
 finally:

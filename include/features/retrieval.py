@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, timedelta
 
 import duckdb
@@ -14,15 +15,17 @@ import pandas as pd
 import pyarrow as pa
 
 from include.declare import UseCase
-from include.errors import ConfigurationError, RowsLost
+from include.errors import ConfigurationError, RowsLost, SchemaBreak
+from include.features.asof.errors import EntityFrameInvalid, SourceColumnInvalid
 from include.features.build import feature_tables
-from include.features.landed import lake_views, run_sql
-from include.features.store import open_store
+from include.features.landed import ENTITIES, LABELS, TARGET_DATE, lake_views, reading, run_sql
+from include.features.quick_feast import FeatureServiceNotFoundException
+from include.features.store import FEATURE_REPO, open_store
 from include.lake import delta, names
 from include.lake.schema import DATA_DAY
+from include.whereabouts import shown, stands_in
 from include.workspace import Workspace
 
-TARGET_DATE = "target_date"
 EVENT_TIMESTAMP = "event_timestamp"
 
 BATCH_ROWS = 100_000
@@ -49,7 +52,9 @@ def entity_frame(workspace: Workspace, use_case: UseCase, days: Sequence[date]) 
     """
     with delta.connect() as duck:
         lake_views(workspace, use_case, duck, days)
-        frame = _entities(use_case, run_sql(use_case, duck, "entities.sql"))
+        found = run_sql(use_case, duck, ENTITIES)
+        with reading(use_case, duck, ENTITIES):
+            frame = _entities(use_case, found)
     _require_once(use_case, frame)
     return frame.sort_values(_key(use_case), ignore_index=True)
 
@@ -66,8 +71,9 @@ def entity_batches(
     """
     with delta.connect() as duck:
         lake_views(workspace, use_case, duck, days)
-        counted = run_sql(use_case, duck, "entities.sql").aggregate(f"{DATA_DAY}, count(*)")
-        counts: dict[date, int] = dict(counted.order(DATA_DAY).fetchall())
+        counted = run_sql(use_case, duck, ENTITIES).aggregate(f"{DATA_DAY}, count(*)")
+        with reading(use_case, duck, ENTITIES):
+            counts: dict[date, int] = dict(counted.order(DATA_DAY).fetchall())
     for group in _groups(counts, rows):
         due = sum(counts[day] for day in group)
         if due <= rows:
@@ -104,11 +110,11 @@ def _sorted_batches(
         duck.execute("SET memory_limit = $1", [SORT_MEMORY])
         duck.execute("SET temp_directory = $1", [folder])
         lake_views(workspace, use_case, duck, days)
-        relation = run_sql(use_case, duck, "entities.sql").order(
+        relation = run_sql(use_case, duck, ENTITIES).order(
             ", ".join(f'"{name}"' for name in _key(use_case))
         )
         last = None
-        with delta.connect() as other:
+        with delta.connect() as other, reading(use_case, duck, ENTITIES):
             for batch in _exactly(relation.to_arrow_reader(rows), rows):
                 frame = _entities(use_case, other.from_arrow(batch))
                 _require_once(use_case, frame if last is None else pd.concat([last, frame]))
@@ -140,8 +146,8 @@ def _entities(use_case: UseCase, relation: duckdb.DuckDBPyRelation) -> pd.DataFr
     found = {(t - d) for t, d in zip(pairs[TARGET_DATE], pairs[DATA_DAY], strict=True)}
     if not found <= ahead:
         raise ConfigurationError(
-            f"{use_case.name}/entities.sql gives target dates {sorted(found - ahead)} after the "
-            f"data day; declared horizons are {use_case.horizons}"
+            f"{shown(use_case.folder / ENTITIES)} gives target dates {sorted(found - ahead)} after "
+            f"the data day; declared horizons are {use_case.horizons}"
         )
     cutoffs = {day: pd.Timestamp(use_case.dataset.cutoff(day)) for day in set(frame[DATA_DAY])}
     stamps = frame[DATA_DAY].map(cutoffs)
@@ -155,7 +161,7 @@ def _require_once(use_case: UseCase, frame: pd.DataFrame) -> None:
     twice = frame.duplicated(keys)
     if twice.any():
         found = frame[twice].iloc[0][keys].to_dict()
-        raise RowsLost(f"{use_case.name}/entities.sql gives an entity twice: {found}")
+        raise RowsLost(f"{shown(use_case.folder / ENTITIES)} gives an entity twice: {found}")
 
 
 def add_features(workspace: Workspace, use_case: UseCase, frame: pd.DataFrame) -> pd.DataFrame:
@@ -165,11 +171,14 @@ def add_features(workspace: Workspace, use_case: UseCase, frame: pd.DataFrame) -
 
     Raises:
         RowsLost: the store did not return the rows that were asked for.
+        SchemaBreak: a field of a view is no column of its table; names both files.
+        ConfigurationError: the service is not there, or `entities.sql` lacks a join key.
     """
     store = open_store(workspace.settings, workspace.lake.pinned)
-    service = store.get_feature_service(use_case.feature_service)
-    job = store.get_historical_features(frame, service, full_feature_names=True)
-    featured = job.to_df()
+    with _naming_files(use_case):
+        service = store.get_feature_service(use_case.feature_service)
+        job = store.get_historical_features(frame, service, full_feature_names=True)
+        featured = job.to_df()
     if len(featured) != len(frame):
         raise RowsLost(
             f"{use_case.name}: {len(frame)} entities asked for features, {len(featured)} returned"
@@ -178,6 +187,36 @@ def add_features(workspace: Workspace, use_case: UseCase, frame: pd.DataFrame) -
     beside = featured[new].reset_index(drop=True)
     joined: pd.DataFrame = pd.concat([frame.reset_index(drop=True), beside], axis=1)
     return joined
+
+
+@contextmanager
+def _naming_files(use_case: UseCase) -> Iterator[None]:
+    """Say in which files people put right what Feast and its store find wrong."""
+    dataset = use_case.dataset
+    feast = shown(FEATURE_REPO / f"{dataset.name}.py")
+    try:
+        yield
+    except FeatureServiceNotFoundException:
+        raise ConfigurationError(
+            f"there is no feature service {use_case.feature_service!r}, which "
+            f"{stands_in(use_case.folder / 'declaration.py', use_case.feature_service)} names; "
+            f"define it in {shown(FEATURE_REPO)}/, then run ./nightshift init"
+        ) from None
+    except SourceColumnInvalid as error:
+        view = next((it for it in dataset.feature_views if f"view {it.name!r}" in str(error)), None)
+        sql = shown(dataset.folder / "features" / f"{view.name}.sql" if view else dataset.folder)
+        raise SchemaBreak(f"{error}. Declared in {feast}, computed by {sql}") from error
+    except EntityFrameInvalid as error:
+        entities = shown(use_case.folder / ENTITIES)
+        raise ConfigurationError(f"{entities}: {error}. Declared in {feast}") from error
+
+
+def served_views(workspace: Workspace, use_case: UseCase) -> list[str]:
+    """Return the names of the feature views of the use case's service."""
+    store = open_store(workspace.settings)
+    with _naming_files(use_case):
+        service = store.get_feature_service(use_case.feature_service)
+    return [view.name for view in service.feature_view_projections]
 
 
 def feature_descriptions(workspace: Workspace, use_case: UseCase) -> dict[str, str]:
@@ -202,13 +241,14 @@ def labels(workspace: Workspace, use_case: UseCase, as_of: date) -> pd.DataFrame
     cutoff = use_case.dataset.cutoff(as_of)
     with delta.connect() as duck:
         lake_views(workspace, use_case, duck, None)
-        relation = run_sql(use_case, duck, "labels.sql")
+        relation = run_sql(use_case, duck, LABELS)
         duck.execute("SET VARIABLE newest = $1", [newest])
         duck.execute("SET VARIABLE cutoff = $1", [cutoff])
         mature = relation.filter(
             f"{TARGET_DATE} <= getvariable('newest') AND known_at <= getvariable('cutoff')"
         )
-        frame = _dates(mature.to_df(), [TARGET_DATE])
+        with reading(use_case, duck, LABELS):
+            frame = _dates(mature.to_df(), [TARGET_DATE])
     wanted = [TARGET_DATE, *use_case.key_names]
     return frame[[*wanted, use_case.label.column]].sort_values(wanted, ignore_index=True)
 

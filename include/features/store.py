@@ -16,6 +16,7 @@ import yaml
 from include.errors import ConfigurationError
 from include.features.quick_feast import FeatureStore, RepoConfig, parse_repo
 from include.settings import REPOSITORY, Settings
+from include.whereabouts import raised_in
 
 FEATURE_REPO = REPOSITORY / "feature_repo"
 
@@ -43,10 +44,18 @@ def apply_definitions(settings: Settings) -> list[str]:
     """Apply the definitions in `feature_repo/`; returns the names of the feature views.
 
     Run on deployment, never in a nightly run. Applying unchanged definitions changes nothing.
+
+    Raises `ConfigurationError` with file and line of a definition that does not run.
     """
     (settings.home / "feast").mkdir(parents=True, exist_ok=True)
     with _inside(FEATURE_REPO):
-        found = parse_repo(FEATURE_REPO)
+        try:
+            found = parse_repo(FEATURE_REPO)
+        except Exception as error:
+            place = raised_in(error, FEATURE_REPO)
+            if place is None:
+                raise
+            raise ConfigurationError(f"{place}: {type(error).__name__}: {error}") from error
     store = _store(settings, {})
     store.apply(
         [

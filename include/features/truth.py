@@ -9,11 +9,9 @@ import pyarrow as pa
 
 from include.declare import UseCase
 from include.errors import RowsLost
-from include.features.landed import lake_views, run_sql
+from include.features.landed import ENTITIES, LABELS, TARGET_DATE, lake_views, reading, run_sql
 from include.lake import delta
 from include.workspace import Workspace
-
-TARGET_DATE = "target_date"
 
 
 def outcomes(workspace: Workspace, use_case: UseCase, targets: Sequence[date]) -> pa.Table:
@@ -34,18 +32,20 @@ def outcomes(workspace: Workspace, use_case: UseCase, targets: Sequence[date]) -
     planned = {target - timedelta(days=it) for target in targets for it in use_case.horizons}
     with delta.connect() as plan, delta.connect() as duck:
         lake_views(workspace, use_case, plan, planned)
-        entities = run_sql(use_case, plan, "entities.sql").project(key).distinct()
-        duck.from_arrow(entities.to_arrow_table()).create("_planned")
+        entities = run_sql(use_case, plan, ENTITIES).project(key).distinct()
+        with reading(use_case, plan, ENTITIES):
+            duck.from_arrow(entities.to_arrow_table()).create("_planned")
         lake_views(workspace, use_case, duck, None)
-        run_sql(use_case, duck, "labels.sql").create_view("_known")
+        run_sql(use_case, duck, LABELS).create_view("_known")
         duck.from_arrow(_maturity(use_case, targets)).create("_mature")
         known = f"""
             SELECT {key}, {label} FROM _known JOIN _mature USING ({TARGET_DATE})
             WHERE known_at <= matured_at"""
-        found = duck.sql(f"""
-            SELECT {key}, {label}::DOUBLE AS label, matured_at
-            FROM ({known}) FULL JOIN _planned USING ({key}) JOIN _mature USING ({TARGET_DATE})
-        """).to_arrow_table()
+        with reading(use_case, duck, LABELS):
+            found = duck.sql(f"""
+                SELECT {key}, {label}::DOUBLE AS label, matured_at
+                FROM ({known}) FULL JOIN _planned USING ({key}) JOIN _mature USING ({TARGET_DATE})
+            """).to_arrow_table()
     if twice := found.num_rows - found.group_by(keys).aggregate([]).num_rows:
         raise RowsLost(f"{use_case.name}/labels.sql gives {twice} entities a second label")
     return found

@@ -7,26 +7,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-import pyarrow as pa
-import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from include import catalog, healing
+from include import healing
 from include.declare import Dataset, Table
-from include.errors import RowsLost
-from include.ingestion import forgotten, quarantine
+from include.errors import DayAbsent, RowsLost
+from include.ingestion import decisions, forgotten
+from include.ingestion.decisions import InForce
+from include.ingestion.examination import Examined, count, examine, of_days
 from include.ingestion.forgotten import Subjects
 from include.ingestion.reading import (
-    Reading,
     declaration_hash,
     event_tables,
+    not_ready,
     offer,
-    read,
     snapshot_tables,
 )
 from include.ingestion.source import Source
+from include.ingestion.versions import open_source
 from include.lake import fingerprint, names
-from include.lake.schema import DATA_DAY
+from include.lake.schema import DATA_DAY, arrow_schema
 from include.validation import gates
 from include.validation.gates import Judgement
 from include.warehouse import tables
@@ -44,10 +44,9 @@ _log = logging.getLogger(__name__)
 class _Landed:
     """What one run brought in, before it is committed."""
 
-    judged: dict[str, Judgement] = field(default_factory=dict)
-    readings: dict[str, Reading] = field(default_factory=dict)
-    discarded: dict[str, pa.Table] = field(default_factory=dict)
+    examined: dict[str, Examined] = field(default_factory=dict)
     stopped: dict[date, str] = field(default_factory=dict)
+    waivable: set[date] = field(default_factory=set)
     held: list[dict[str, object]] = field(default_factory=list)
     versions: dict[str, int] = field(default_factory=dict)
 
@@ -61,48 +60,44 @@ class _Landing:
     source: Source
     run_id: str
     subjects: Subjects
+    decided: InForce
     landed: _Landed = field(default_factory=_Landed)
 
     def land_days(self, days: Sequence[date]) -> None:
         """Judge the event tables, then replace the days that are good in all of them."""
-        judged = [(table, self._judge(table, days)) for table in event_tables(self.dataset)]
+        judged = [(table, self._examine(table, days)) for table in event_tables(self.dataset)]
         good = [day for day in days if day not in self.landed.stopped]
-        for table, judgement in judged:
-            self._hold(table, judgement, good)
+        for table, examined in judged:
+            self._hold(examined, good)
             if good:
-                name, accepted = self._name(table), _of_days(judgement.accepted, good)
-                version = self.workspace.lake.replace_days(name, accepted, good)
+                name, accepted = self._name(table), of_days(examined.judgement.accepted, good)
+                version = self.workspace.lake.replace_days(name, accepted, good, widen=True)
                 self.landed.versions[name] = version
 
     def land_snapshot(self, table: Table, mark: str, day: date) -> None:
         """Judge and overwrite one snapshot table; one that stops keeps the one before."""
-        judgement = self._judge(table, [day])
-        if self.landed.readings[table.name].broken or judgement.stopped:
+        examined = self._examine(table, [day])
+        if examined.reading.broken or examined.judgement.stopped:
             return
-        self._hold(table, judgement, [day])
-        name, accepted = self._name(table), judgement.accepted.drop_columns([DATA_DAY])
+        self._hold(examined, [day])
+        name, accepted = self._name(table), examined.judgement.accepted.drop_columns([DATA_DAY])
         version = self.workspace.lake.overwrite(name, accepted, mark, self.run_id)
         self.landed.versions[name] = version
 
-    def _judge(self, table: Table, days: Sequence[date]) -> Judgement:
-        reading = read(self.dataset, self.source, table, days)
-        fitting = [day for day in days if day not in reading.broken]
-        kept, gone = forgotten.split(self.dataset, reading.rows, self.subjects)
-        judgement = gates.judge(table, kept, fitting)
-        rows = f"{len(reading.rows):,}"
+    def _examine(self, table: Table, days: Sequence[date]) -> Examined:
+        examined = examine(self.dataset, self.source, table, days, self.decided, self.subjects)
+        rows = f"{len(examined.reading.rows):,}"
         _log.info("%s: %s rows of %d day(s) read and checked", self._name(table), rows, len(days))
-        self.landed.readings[table.name] = reading
-        self.landed.judged[table.name] = judgement
-        self.landed.discarded[table.name] = gone
-        for day, why in (*reading.broken.items(), *judgement.stopped.items()):
+        self.landed.examined[table.name] = examined
+        stopped = examined.judgement.stopped
+        self.landed.waivable.update(stopped)
+        for day, why in (*examined.reading.broken.items(), *stopped.items()):
             gates.add_reason(self.landed.stopped, day, f"{table.name}: {why}")
-        return judgement
+        return examined
 
-    def _hold(self, table: Table, judgement: Judgement, good: Sequence[date]) -> None:
+    def _hold(self, examined: Examined, good: Sequence[date]) -> None:
         """Keep the held rows of days that land; a day that stops holds nothing."""
-        found = quarantine.held_rows(
-            self.dataset, table, judgement.held, judgement.held_by, self.run_id
-        )
+        found = examined.quarantined(self.dataset, self.run_id)
         self.landed.held += [row for row in found if row["data_day"] in set(good)]
 
     def _name(self, table: Table) -> str:
@@ -114,30 +109,36 @@ def ingest(
 ) -> StageResult:
     """Land the days of `window` that are due, and due days up to `heal_days` before it.
 
-    A day is due when it was never done, or when its source fingerprint or the declaration of
-    its tables has changed. Good days land beside days that stop.
+    A day is due when it was never done, or when its source fingerprint, the declaration of its
+    tables or what people decided about its rows has changed. Good days land beside days that
+    stop.
 
     Raises:
         UsageError: the window reaches into the future or before the first day.
         SourceNotReady: a day asked for may still come.
         SourceUnreachable: the source does not answer; worth retrying.
+        SchemaBreak: a column is declared with another type than its lake table has; nothing lands.
         DaysStopped: days asked for stopped or are absent; the others have landed.
     """
-    source: Source = catalog.load_source(dataset)
+    source = open_source(workspace, dataset)
     now = workspace.now
     reached = healing.reach(dataset, window, heal_days, now)
     with stage_run(workspace.warehouse, STAGE, dataset.name, window, workspace.context) as run:
-        offered = offer(dataset, source, reached, window, now)
-        due = run.due(offered.inputs)
-        snapshots: list[tuple[Table, str]] = []
-        if window.end in offered.inputs:
-            snapshots = _due_snapshots(workspace, dataset, source, window.end)
-        if snapshots and not due:
-            due = [window.end]
-        run.begin(due)
         with workspace.warehouse.reading() as connection:
             subjects = forgotten.read(connection, dataset)
-        landing = _Landing(workspace, dataset, source, run.run_id, subjects)
+            decided = decisions.read(connection, dataset, reached)
+        offered = offer(dataset, source, reached, window, now, decided)
+        due = run.due(offered.inputs)
+        snapshots: list[tuple[Table, str]] = []
+        missing: list[str] = []
+        if window.end in offered.inputs:
+            snapshots, missing = _due_snapshots(workspace, dataset, source, window.end, decided)
+        if snapshots and window.end not in due:
+            due = sorted([*due, window.end])
+        if due:
+            _require_types(workspace, dataset)
+        run.begin(due)
+        landing = _Landing(workspace, dataset, source, run.run_id, subjects, decided)
         if due:
             landing.land_days(due)
         for table, mark in snapshots:
@@ -148,32 +149,51 @@ def ingest(
             for day, why in offered.absent.items():
                 if run.states.get(day) is None or run.states[day].state != "done":
                     commit.absent(day, why)
+            for note in missing:
+                commit.note(note)
             if heal_days:
                 _warn_of_gap(commit, dataset, run, reached)
         return run.result.or_raise()
 
 
+def _require_types(workspace: Workspace, dataset: Dataset) -> None:
+    for table in event_tables(dataset):
+        workspace.lake.require_types(names.landed(dataset, table), arrow_schema(table))
+
+
 def _due_snapshots(
-    workspace: Workspace, dataset: Dataset, source: Source, day: date
-) -> list[tuple[Table, str]]:
-    """Return the snapshot tables to land, with the fingerprint of what is read.
+    workspace: Workspace, dataset: Dataset, source: Source, day: date, decided: InForce
+) -> tuple[list[tuple[Table, str]], list[str]]:
+    """Return the snapshot tables to land, with the fingerprint of what is read and decided.
 
     Due when the fingerprint has changed, or when the run that wrote the table died before it
-    could commit what it found.
+    could commit what it found. One that the source does not have in time stays as it was, which
+    the notes returned say.
+
+    Raises:
+        SourceNotReady: a snapshot may still come.
+        DayAbsent: it did not come, and there is none from before.
     """
-    due = []
+    due, notes = [], []
     for table in snapshot_tables(dataset):
-        mark = fingerprint.of_values(
-            {"source": source.fingerprint(table, day), "declared": declaration_hash(table)}
-        )
         written = workspace.lake.written(names.landed(dataset, table))
+        try:
+            read = {"source": source.fingerprint(table, day), "declared": declaration_hash(table)}
+        except DayAbsent as absent:
+            if workspace.now < dataset.gives_up_at(day):
+                raise not_ready(dataset, day, workspace.now, absent) from absent
+            if written is None:
+                raise
+            notes.append(f"{table.name} stays as it was: {absent}")
+            continue
+        mark = fingerprint.of_values(read | decided.inputs([table], day))
         if (
             written is None
             or written.fingerprint != mark
             or not _committed(workspace, written.run_id)
         ):
             due.append((table, mark))
-    return due
+    return due, notes
 
 
 def _committed(workspace: Workspace, run_id: str) -> bool:
@@ -193,7 +213,8 @@ def _record(
 ) -> None:
     """Write everything the landing says into the one transaction that makes it true."""
     good = [day for day in due if day not in landed.stopped]
-    for table_name, judgement in landed.judged.items():
+    for table_name, examined in landed.examined.items():
+        judgement = examined.judgement
         scope = {"dataset": dataset.name, "table_name": table_name}
         judged_days = {result.data_day for result in judgement.results}
         replace_days(
@@ -205,39 +226,57 @@ def _record(
             scope,
         )
         mine = [row for row in landed.held if row["table_name"] == table_name]
+        if examined.table.kind == "snapshot":
+            has_landed = names.landed(dataset, examined.table) in landed.versions
+            judged_days = _all_days(commit.connection, judged_days, scope) if has_landed else set()
         replace_days(commit.connection, tables.quarantine, DATA_DAY, judged_days, mine, scope)
     _count(commit, dataset, landed, good)
     commit.versions(inputs={}, outputs=landed.versions)
-    for reading_name, reading in landed.readings.items():
-        if reading.added:
-            commit.note(f"{reading_name}: columns not declared are ignored: {reading.added}")
+    for name, examined in landed.examined.items():
+        if added := examined.reading.added:
+            commit.note(f"{name}: columns not declared are ignored: {added}")
     outputs = _output_hashes(dataset, landed, good)
     for day in due:
         if day in landed.stopped:
-            commit.stopped(day, inputs[day], landed.stopped[day])
+            hint = f"; {_how_to_waive(dataset, day)}" if day in landed.waivable else ""
+            commit.stopped(day, inputs[day], landed.stopped[day] + hint)
         else:
             commit.done(day, inputs[day], outputs[day])
 
 
+def _all_days(connection: sa.Connection, judged: set[date], scope: dict[str, str]) -> set[date]:
+    """Return the days of all held rows of a snapshot: only its last landing is in the lake."""
+    held = tables.quarantine.c
+    query = sa.select(held.data_day).where(*(held[name] == it for name, it in scope.items()))
+    return judged | set(connection.scalars(query.distinct()))
+
+
+def _how_to_waive(dataset: Dataset, day: date) -> str:
+    return (
+        "repair the source, or if the data is right: ./nightshift quarantine waive "
+        f"{dataset.name} RULE --day {day} --reason TEXT"
+    )
+
+
 def _count(commit: Commit, dataset: Dataset, landed: _Landed, good: Sequence[date]) -> None:
     """Reconcile the landed days of every table: rows in = accepted + held + discarded."""
-    rows_in = accepted = held = discarded = 0
-    for table in dataset.tables:
-        if table.name in landed.judged:
-            judgement = landed.judged[table.name]
-            ins = len(_of_days(landed.readings[table.name].rows, good))
-            outs = len(_of_days(judgement.accepted, good))
-            holds = len(_of_days(judgement.held, good))
-            gone = len(_of_days(landed.discarded[table.name], good))
-            if ins != outs + holds + gone:
-                raise RowsLost(
-                    f"{dataset.name}.{table.name}: {ins} rows in, {outs} accepted, {holds} held "
-                    f"and {gone} discarded; nothing has been marked as done"
-                )
-            rows_in, accepted, held = rows_in + ins, accepted + outs, held + holds
-            discarded += gone
+    rows_in = accepted = held = discarded = gone = 0
+    for name, examined in landed.examined.items():
+        ins = count(examined.reading.rows, good)
+        outs = count(examined.judgement.accepted, good)
+        holds = count(examined.judgement.held, good)
+        dropped, forgot = examined.discarded_on(good), examined.forgotten_on(good)
+        if ins != outs + holds + dropped + forgot:
+            raise RowsLost(
+                f"{dataset.name}.{name}: {ins} rows in, {outs} accepted, {holds} held "
+                f"and {dropped + forgot} discarded; nothing has been marked as done"
+            )
+        rows_in, accepted, held = rows_in + ins, accepted + outs, held + holds
+        discarded, gone = discarded + dropped, gone + forgot
+    if gone:
+        commit.note(f"{gone} row(s) of forgotten subjects were discarded")
     if discarded:
-        commit.note(f"{discarded} row(s) of forgotten subjects were discarded")
+        commit.note(f"{discarded} row(s) were discarded by decision")
     commit.count(rows_in=rows_in, rows_out=accepted, rows_held=held)
 
 
@@ -263,7 +302,9 @@ def _result_rows(
 
 def _output_hashes(dataset: Dataset, landed: _Landed, good: Sequence[date]) -> dict[date, str]:
     contents = {
-        table.name: fingerprint.of_days(_of_days(landed.judged[table.name].accepted, good), good)
+        table.name: fingerprint.of_days(
+            of_days(landed.examined[table.name].judgement.accepted, good), good
+        )
         for table in event_tables(dataset)
     }
     return {
@@ -277,9 +318,3 @@ def _warn_of_gap(commit: Commit, dataset: Dataset, run: StageRun, reached: Windo
     note = healing.gap_note(dataset, done, reached, f"{dataset.name}_backfill")
     if note is not None:
         commit.note(note)
-
-
-def _of_days(rows: pa.Table, days: Sequence[date]) -> pa.Table:
-    if not len(rows):
-        return rows
-    return rows.filter(pc.is_in(rows.column(DATA_DAY), pa.array(list(days), pa.date32())))

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from include.declare import Dataset, Table
 from include.errors import DayAbsent, SchemaBreak, SourceNotReady
+from include.ingestion.decisions import InForce
 from include.ingestion.source import Source
 from include.lake import fingerprint
 from include.lake.schema import DATA_DAY, arrow_schema, conform
@@ -41,8 +42,15 @@ class Reading:
     added: list[str]
 
 
-def offer(dataset: Dataset, source: Source, reached: Window, asked: Window, now: datetime) -> Offer:
-    """Ask the source for the fingerprints of the days in reach.
+def offer(
+    dataset: Dataset,
+    source: Source,
+    reached: Window,
+    asked: Window,
+    now: datetime,
+    decided: InForce,
+) -> Offer:
+    """Ask the source for the fingerprints of the days in reach; decisions on a day are part of it.
 
     A day that the source does not have is absent once its time to give up has passed; before
     that an older day is left for a later run.
@@ -63,9 +71,10 @@ def offer(dataset: Dataset, source: Source, reached: Window, asked: Window, now:
             if now >= dataset.gives_up_at(day):
                 found.absent[day] = str(missing)
             elif day in asked:
-                raise _not_ready(dataset, day, now, missing) from missing
+                raise not_ready(dataset, day, now, missing) from missing
         else:
-            found.inputs[day] = fingerprint.of_values({"source": marks, "declared": declared})
+            read = {"source": marks, "declared": declared}
+            found.inputs[day] = fingerprint.of_values(read | decided.inputs(events, day))
     return found
 
 
@@ -86,11 +95,14 @@ def declaration_hash(table: Table) -> str:
         [(c.name, c.type, c.nullable) for c in table.columns],
         [repr(rule) for rule in (*rules_of(table), *table.day_rules)],
         dict(table.day_measures),
+        *([table.updated_at, table.keeps_versions] if table.kind == "changes" else []),
     )
 
 
 def read(dataset: Dataset, source: Source, table: Table, days: Sequence[date]) -> Reading:
-    """Read one table; a day whose columns do not fit is returned as broken, never in part.
+    """Read one table; a day that does not fit is returned as broken, never in part.
+
+    It does not fit if its columns differ, or if it comes with rows of days not asked for.
 
     The window is read at once; only if it does not fit are its days read one by one, to find
     out which of them break. The rows of a snapshot are stamped with the one day of landing.
@@ -102,6 +114,8 @@ def read(dataset: Dataset, source: Source, table: Table, days: Sequence[date]) -
     where = f"{dataset.name}.{table.name}"
     try:
         rows, added = conform(source.read(table, days), schema, where)
+        rows = _stamped(rows, days[0])
+        _require_of(rows, days, where)
     except SchemaBreak as problem:
         if len(days) == 1:
             return Reading(_stamped(schema.empty_table(), days[0]), {days[0]: str(problem)}, [])
@@ -111,12 +125,15 @@ def read(dataset: Dataset, source: Source, table: Table, days: Sequence[date]) -
             broken={day: why for part in parts for day, why in part.broken.items()},
             added=sorted({name for part in parts for name in part.added}),
         )
-    rows = _stamped(rows, days[0])
+    return Reading(rows, {}, added)
+
+
+def _require_of(rows: pa.Table, days: Sequence[date], where: str) -> None:
+    """Raise `SchemaBreak` if there are rows of days that were not asked for."""
     strays = set(rows.column(DATA_DAY).unique().to_pylist()) - set(days)
     if strays:
-        reason = f"{where}: the source returned rows of {min(map(str, strays))}, not asked for"
-        return Reading(rows.slice(0, 0), dict.fromkeys(days, reason), added)
-    return Reading(rows, {}, added)
+        stray = min(map(str, strays))
+        raise SchemaBreak(f"{where}: the source returned rows of {stray}, not asked for")
 
 
 def _stamped(rows: pa.Table, day: date) -> pa.Table:
@@ -126,7 +143,8 @@ def _stamped(rows: pa.Table, day: date) -> pa.Table:
     return rows.append_column(DATA_DAY, pa.array([day] * len(rows), pa.date32()))
 
 
-def _not_ready(dataset: Dataset, day: date, now: datetime, missing: DayAbsent) -> SourceNotReady:
+def not_ready(dataset: Dataset, day: date, now: datetime, missing: DayAbsent) -> SourceNotReady:
+    """Return what tells to ask again, and when."""
     expected, gives_up = dataset.expected_at(day), dataset.gives_up_at(day)
     until = expected if now < expected else min(now + ASK_AGAIN, gives_up)
     return SourceNotReady(

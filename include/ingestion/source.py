@@ -12,14 +12,19 @@ from include.declare import Table
 
 
 class Source(Protocol):
-    """Where a dataset's days come from. Constructed with the dataset's declaration."""
+    """Where a dataset's days come from.
+
+    Constructed for one run, in which it may remember what it has asked: a class of its own with
+    the dataset, `Files` and a `Database` by `catalog.load_source` also with connections.
+    """
 
     def fingerprint(self, table: Table, day: date) -> str:
         """Return a cheap text that changes when the table's rows of `day` change.
 
         Raises:
             DayAbsent: the source does not have the day at this time.
-            SourceUnreachable: the source cannot be asked.
+            SourceUnreachable: the source cannot be asked; a night tries again.
+            ConfigurationError: it refuses, or is not what the declaration says.
         """
         ...
 

@@ -12,6 +12,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.fs as fs
 from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake import Schema as DeltaSchema
 from deltalake.exceptions import (
     CommitFailedError,
     DeltaError,
@@ -125,6 +126,42 @@ class Lake:
                 predicate=f"{DATA_DAY} IN ({chosen})",
                 schema_mode="merge" if widen else None,
             )
+            return int(DeltaTable(uri).version())
+
+    def require_types(self, name: str, schema: pa.Schema) -> None:
+        """Raise `SchemaBreak` if a column of a table that exists is of another type.
+
+        Delta would cast what is written, and cut 1.5 to 1.
+        """
+        with _storage(self.uri(name)):
+            try:
+                table = DeltaTable(self._newest(name))
+            except TableNotFoundError:
+                return
+            there = {field.name: field.type for field in table.schema().fields}
+            given = {field.name: field.type for field in DeltaSchema.from_arrow(schema).fields}
+        retyped = [
+            f"{column} is {there[column].type} there and {kind.type} now"
+            for column, kind in given.items()
+            if column in there and there[column] != kind
+        ]
+        if retyped:
+            raise SchemaBreak(
+                f"the lake table {self.uri(name)} has other columns: {'; '.join(retyped)}. Give "
+                "the column a new name; or delete the table's folder and land or build all its "
+                "days again with a backfill"
+            )
+
+    def append(self, name: str, rows: pa.RecordBatchReader) -> int:
+        """Add rows of days that are being written, after `replace_days`; returns the version.
+
+        For days too large for one commit, which holds what it writes in memory.
+
+        Raises what `replace_days` raises.
+        """
+        uri = self._newest(name)
+        with _storage(uri):
+            write_deltalake(uri, rows, mode="append", schema_mode="merge")
             return int(DeltaTable(uri).version())
 
     def overwrite(self, name: str, rows: pa.Table, fingerprint: str, run_id: str) -> int:
@@ -257,7 +294,7 @@ def _storage(uri: str) -> Iterator[None]:
             f"there is no lake table {uri}, or its folder cannot be written; check the path and "
             "its permissions, or land a day first (./nightshift ingest …)"
         ) from error
-    except (DeltaError, OSError, duckdb.IOException) as error:
+    except (DeltaError, OSError, duckdb.IOException, duckdb.InvalidInputException) as error:
         if "validation check" in str(error):
             raise ValueError(f"rows outside the days being replaced in {uri}: {error}") from error
         raise StorageUnavailable(

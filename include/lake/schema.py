@@ -74,12 +74,8 @@ def _cast(values: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
 
 
 def _field(column: Column) -> pa.Field:
-    return pa.field(
-        column.name,
-        ARROW_TYPES[column.type],
-        nullable=column.nullable,
-        metadata={"comment": column.description},
-    )
+    # Without the description: Delta refuses rows whose comments are not those of the table.
+    return pa.field(column.name, ARROW_TYPES[column.type], nullable=column.nullable)
 
 
 def _nullable(schema: pa.Schema) -> pa.Schema:

@@ -1,20 +1,22 @@
-"""Drift of scored days against a model's reference, and the verdict of each night in words."""
+"""Drift of scored nights against a model's reference, every night of a window in one pass.
+
+Seven things may move: the distribution of a feature, its missing values, its categories, the
+predictions, the decisions, the labels once they are mature, and the number of rows.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from itertools import groupby
 
 import numpy as np
 import pandas as pd
 
-from include.declare_model import Monitoring
-from include.training.distance import Blocks
-from include.training.reference import Reference, distances_of
-
-SHOWN = 3
+from include.monitoring import telling
+from include.training import thresholds
+from include.training.distance import Blocks, Floats, distances_of
+from include.training.reference import LABEL, ColumnProfile, Reference
 
 
 @dataclass(frozen=True)
@@ -22,11 +24,12 @@ class Drift:
     """How far one column was from the reference on one data day.
 
     Attributes:
-        kind: `feature` or `prediction`.
+        kind: `feature`, `missing`, `categories`, `prediction`, `decision`, `label` or `volume`.
         value: the distance; None when the day has no value in this column.
         drifted: the distance is above the threshold, or all values are missing though the
             reference has some.
-        importance: the model's, 0 to 1; None for the prediction.
+        importance: of a feature, the model's, 0 to 1; None for the others.
+        words: what it was and what it is, of what drifted.
     """
 
     data_day: date
@@ -37,23 +40,23 @@ class Drift:
     threshold: float
     drifted: bool
     importance: float | None
+    words: str | None = None
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What a night's drift comes to.
+class Nights:
+    """Rows of several data days.
 
     Attributes:
-        drifted: at least the declared share of the feature columns moved.
-        notable: a report is worth reading: drifted, or the predictions moved.
+        days: data days, oldest first.
+        blocks: place in `days` of each row.
     """
 
-    data_day: date
-    drifted: bool
-    notable: bool
-    moved: int
-    columns: int
-    words: str
+    days: Sequence[date]
+    blocks: Blocks
+
+    def __len__(self) -> int:
+        return len(self.days)
 
 
 def measure(
@@ -63,77 +66,148 @@ def measure(
     blocks: Blocks,
     importance: Mapping[str, float],
 ) -> list[Drift]:
-    """Measure every column on every day, ordered by day and column.
+    """Measure everything the frame has a column for, ordered by day, kind and column.
 
     Args:
         reference: of the model that scored the days.
-        frame: the scored rows of all days: features and `prediction`.
+        frame: the scored rows of all days: features, `prediction` and `decision`.
         days: data days, oldest first.
         blocks: place in `days` of each row.
         importance: feature → the model's, 0 to 1.
     """
-    found = []
-    for profile in reference.columns:
-        sample, values = reference.sample[profile.name], frame[profile.name]
-        distances = distances_of(sample, values, blocks, len(days), profile.method)
-        known = bool(sample.notna().any())
-        for day, value in zip(days, distances, strict=True):
-            missing = bool(np.isnan(value))
-            found.append(
-                Drift(
-                    data_day=day,
-                    column=profile.name,
-                    kind=profile.kind,
-                    method=profile.method,
-                    value=None if missing else float(value),
-                    threshold=profile.threshold,
-                    drifted=known if missing else bool(value > profile.threshold),
-                    importance=importance.get(profile.name, 0.0)
-                    if profile.kind == "feature"
-                    else None,
-                )
-            )
-    return sorted(found, key=lambda drift: (drift.data_day, drift.kind, drift.column))
+    nights = Nights(days, blocks)
+    found: list[Drift] = []
+    for profile in reference.profiles:
+        if profile.kind == "volume":
+            found += _volume(profile, nights)
+        elif profile.kind in ("missing", "categories"):
+            weight = importance.get(profile.name, 0.0)
+            share = _missing if profile.kind == "missing" else _categories
+            found += share(profile, frame[profile.name], nights, weight)
+        elif profile.name in frame:
+            feature = profile.kind == "feature"
+            mine = importance.get(profile.name, 0.0) if feature else None
+            sample = reference.sample[profile.name]
+            found += _distances(profile, sample, frame[profile.name], nights, mine)
+    return sorted(found, key=order)
 
 
-def judge(
-    drifts: Sequence[Drift], monitoring: Monitoring, words: Mapping[str, str]
-) -> list[Verdict]:
-    """Return one verdict per day of `drifts`, which must be ordered by day."""
-    days = groupby(drifts, key=lambda drift: drift.data_day)
-    return [_judge_day(day, list(found), monitoring, words) for day, found in days]
+def measure_labels(
+    reference: Reference, labels: Floats, days: Sequence[date], blocks: Blocks
+) -> list[Drift]:
+    """Measure the mature labels of some days; see `measure`."""
+    found: list[Drift] = []
+    for profile in reference.of_kind("label"):
+        values = pd.Series(labels, name=LABEL, dtype=np.float64)
+        sample = reference.sample[profile.name]
+        found += _distances(profile, sample, values, Nights(days, blocks), None)
+    return found
 
 
-def _judge_day(
-    day: date, drifts: Sequence[Drift], monitoring: Monitoring, words: Mapping[str, str]
-) -> Verdict:
-    features = [drift for drift in drifts if drift.kind == "feature"]
-    moved = sorted((drift for drift in features if drift.drifted), key=_weight)
-    drifted = bool(features) and len(moved) >= monitoring.drifted_share * len(features)
-    predictions = [drift for drift in drifts if drift.kind == "prediction"]
-    shifted = [drift for drift in predictions if drift.drifted]
-    text = (
-        f"{'drift' if drifted else 'no drift'}: {len(moved)} of {len(features)} columns moved "
-        f"(drift from {monitoring.drifted_share:.0%})"
+def order(drift: Drift) -> tuple[date, str, str]:
+    """Return what drifts are ordered by."""
+    return (drift.data_day, drift.kind, drift.column)
+
+
+def _distances(
+    profile: ColumnProfile,
+    sample: pd.Series[float],
+    values: pd.Series[float],
+    nights: Nights,
+    weight: float | None,
+) -> list[Drift]:
+    method = profile.method
+    assert method != "share" and method != "log_ratio", "those are measured elsewhere"
+    distances = distances_of(
+        sample, values, nights.blocks, len(nights), method, numeric=profile.numeric
     )
-    if moved:
-        text += ", first " + ", ".join(_describe(drift, words) for drift in moved[:SHOWN])
-    if predictions:
-        text += "; predictions " + (_far(shifted[0]) if shifted else "steady")
-    return Verdict(day, drifted, drifted or bool(shifted), len(moved), len(features), text)
+    known = bool(sample.notna().any())
+    found = []
+    for place, (day, value) in enumerate(zip(nights.days, distances, strict=True)):
+        gone = bool(np.isnan(value))
+        drifted = known if gone else bool(value > profile.threshold)
+        words = None
+        if drifted:
+            here = values[nights.blocks == place]
+            words = "all missing" if gone else telling.compare(profile, sample, here, float(value))
+        found.append(_drift(profile, day, None if gone else float(value), drifted, weight, words))
+    return found
 
 
-def _weight(drift: Drift) -> tuple[float, str]:
-    """Sort the columns that matter most to the model, and moved furthest, first."""
-    excess = np.inf if drift.value is None else drift.value / drift.threshold
-    return (-(drift.importance or 0.0) * min(excess, 10.0), drift.column)
+def _missing(
+    profile: ColumnProfile, values: pd.Series[float], nights: Nights, weight: float | None
+) -> list[Drift]:
+    shares = thresholds.share_of(values.isna().to_numpy(), nights.blocks, len(nights))
+    told = [
+        f"{telling.percent(share)} missing instead of {telling.percent(profile.expected or 0.0)}"
+        for share in shares
+    ]
+    return _shares(profile, shares, nights, weight, told)
 
 
-def _describe(drift: Drift, words: Mapping[str, str]) -> str:
-    return f"{words.get(drift.column, drift.column)} ({_far(drift)})"
+def _categories(
+    profile: ColumnProfile, values: pd.Series[str], nights: Nights, weight: float | None
+) -> list[Drift]:
+    known = set(profile.histogram.names or ()) if profile.histogram else set()
+    codes, distinct = pd.factorize(values)
+    foreign = np.array([str(it) not in known for it in distinct] + [False])[codes]
+    kept = codes >= 0
+    shares = thresholds.share_of(foreign[kept], nights.blocks[kept], len(nights))
+    told = [
+        f"{telling.percent(share)} in categories the model has not seen"
+        + telling.most_often(values[foreign & (nights.blocks == place)])
+        if share > profile.threshold
+        else ""
+        for place, share in enumerate(shares)
+    ]
+    return _shares(profile, shares, nights, weight, told)
 
 
-def _far(drift: Drift) -> str:
-    if drift.value is None:
-        return "all missing"
-    return f"{drift.value:.2f} above {drift.threshold:.2f}"
+def _volume(profile: ColumnProfile, nights: Nights) -> list[Drift]:
+    counts = np.bincount(nights.blocks, minlength=len(nights))
+    weekdays = thresholds.weekdays_of(np.array(nights.days, dtype="datetime64[D]"))
+    assert profile.histogram is not None, "a volume is compared with those of weekdays"
+    found = []
+    for day, rows, weekday in zip(nights.days, counts.tolist(), weekdays, strict=True):
+        usual = profile.histogram.counts[weekday]
+        value = thresholds.log_ratio(rows, usual) if usual else None
+        drifted = value is not None and value > profile.threshold
+        words = f"{rows:,} rows instead of about {usual:,}" if drifted else None
+        found.append(_drift(profile, day, value, drifted, None, words))
+    return found
+
+
+def _shares(
+    profile: ColumnProfile,
+    shares: Floats,
+    nights: Nights,
+    weight: float | None,
+    told: Sequence[str],
+) -> list[Drift]:
+    found = []
+    for day, share, words in zip(nights.days, shares.tolist(), told, strict=True):
+        value = None if np.isnan(share) else share
+        drifted = value is not None and value > profile.threshold
+        found.append(_drift(profile, day, value, drifted, weight, words if drifted else None))
+    return found
+
+
+def _drift(
+    profile: ColumnProfile,
+    day: date,
+    value: float | None,
+    drifted: bool,
+    importance: float | None,
+    words: str | None,
+) -> Drift:
+    return Drift(
+        data_day=day,
+        column=profile.name,
+        kind=profile.kind,
+        method=profile.method,
+        value=value,
+        threshold=profile.threshold,
+        drifted=drifted,
+        importance=importance,
+        words=words,
+    )

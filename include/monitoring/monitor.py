@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-import pandas as pd
 import sqlalchemy as sa
 
 from include import healing
 from include.declare import UseCase
-from include.errors import DataError
-from include.lake import fingerprint, names
+from include.lake import fingerprint
 from include.monitoring import report
-from include.monitoring.drift import Drift, Verdict, judge, measure
-from include.training import ledger, model, reference
-from include.training.model import REFERENCE, Facts
-from include.training.reference import Reference
-from include.training.split import as_days
+from include.monitoring.labels import matured
+from include.monitoring.nights import Night, measure_nights
+from include.monitoring.verdict import Verdict
+from include.warehouse.monitoring_tables import drift_metrics, drift_verdicts
 from include.warehouse.replace import replace_days
 from include.warehouse.stages import (
     Commit,
@@ -31,7 +28,6 @@ from include.warehouse.stages import (
     day_states,
     stage_run,
 )
-from include.warehouse.tables import drift_metrics
 from include.warehouse.use_cases import use_case_tables
 from include.window import Window
 from include.workspace import Workspace
@@ -45,12 +41,17 @@ _log = logging.getLogger(__name__)
 
 
 def monitor(
-    workspace: Workspace, use_case: UseCase, window: Window, heal_days: int = 0
+    workspace: Workspace,
+    use_case: UseCase,
+    window: Window,
+    heal_days: int = 0,
+    reports: bool = True,
 ) -> StageResult:
-    """Measure the drift of scored days that are due: numbers, verdicts, reports.
+    """Measure the drift of scored days that are due: numbers, verdicts and, if asked for, reports.
 
-    Each day is compared with the reference of the model that scored it. The verdicts are the
-    notes of the result; `verdicts` reads them from the warehouse.
+    Each day is compared with the reference of the model that scored it. It is due again once
+    the outcomes of all its target dates are mature, and its labels with them. The verdicts are
+    the notes of the result; `verdicts` reads them from the warehouse.
 
     Raises:
         DaysStopped: days asked for have no scores; the others are measured.
@@ -60,16 +61,17 @@ def monitor(
     with stage_run(workspace.warehouse, STAGE, use_case.name, window, workspace.context) as run:
         with workspace.warehouse.reading() as connection:
             scoring = day_states(connection, "score", use_case.name, reached.days)
+            mature = matured(connection, use_case, reached.days)
         settings = asdict(use_case.monitoring)
         inputs = {
-            day: fingerprint.of_values(settings, state.output_hash)
+            day: fingerprint.of_values(settings, state.output_hash, *mature.get(day, ()))
             for day, state in scoring.items()
             if state.state == "done"
         }
         due = run.due(inputs)
-        nights = _measure(workspace, use_case, due)
+        nights = measure_nights(workspace, use_case, due, mature)
         run.begin(due)
-        pages, failures = _write_reports(workspace, use_case, nights)
+        pages, failures = _write_reports(workspace, use_case, nights if reports else [])
         with run.commit() as commit:
             if due:
                 _record(use_case, commit, nights, inputs)
@@ -83,90 +85,25 @@ def monitor(
 
 def verdicts(connection: sa.Connection, use_case: UseCase, days: Sequence[date]) -> list[Verdict]:
     """Return the verdict of each monitored day of `days`, oldest first, from the warehouse."""
-    table = drift_metrics.c
+    table = drift_verdicts.c
     query = (
-        sa.select(drift_metrics)
+        sa.select(
+            table.data_day,
+            table.drifted,
+            table.notable,
+            table.moved,
+            table.watched,
+            table.words,
+            table.weight,
+        )
         .where(table.use_case == use_case.name, table.data_day.in_(list(days)))
-        .order_by(table.data_day, table.kind, table.column_name)
+        .order_by(table.data_day)
     )
-    found = [
-        Drift(
-            row.data_day,
-            row.column_name,
-            row.kind,
-            row.method,
-            row.value,
-            row.threshold,
-            row.drifted,
-            row.importance,
-        )
-        for row in connection.execute(query)
-    ]
-    return judge(found, use_case.monitoring, {})
-
-
-@dataclass(frozen=True)
-class _Night:
-    """One measured day; without rows it has no verdict."""
-
-    day: date
-    version: str
-    rows: pd.DataFrame
-    drifts: tuple[Drift, ...]
-    reference: Reference | None
-    verdict: Verdict | None
-
-
-def _measure(workspace: Workspace, use_case: UseCase, days: Sequence[date]) -> list[_Night]:
-    """Measure days, all those that one model scored in one pass."""
-    if not days:
-        return []
-    frame = workspace.lake.read(names.scored(use_case), days).to_pandas()
-    nights = []
-    for version, rows in frame.groupby("model_version", sort=True):
-        nights += _measure_version(workspace, use_case, str(version), rows)
-    empty = set(days) - {night.day for night in nights}
-    nights += [_Night(day, "", frame.iloc[:0], (), None, None) for day in empty]
-    return sorted(nights, key=lambda night: night.day)
-
-
-def _measure_version(
-    workspace: Workspace, use_case: UseCase, version: str, rows: pd.DataFrame
-) -> list[_Night]:
-    facts, profile = _profile(workspace, use_case, version)
-    scored = as_days(rows["data_day"])
-    found, blocks = np.unique(scored, return_inverse=True)
-    days = [day.item() for day in found]
-    drifts = measure(profile, rows, days, blocks, facts.importance)
-    judged = judge(drifts, use_case.monitoring, facts.words)
-    return [
-        _Night(
-            day=day,
-            version=version,
-            rows=rows[blocks == place],
-            drifts=tuple(drift for drift in drifts if drift.data_day == day),
-            reference=profile,
-            verdict=verdict,
-        )
-        for place, (day, verdict) in enumerate(zip(days, judged, strict=True))
-    ]
-
-
-def _profile(workspace: Workspace, use_case: UseCase, version: str) -> tuple[Facts, Reference]:
-    with workspace.warehouse.reading() as connection:
-        entry = ledger.registration(connection, use_case.name, version)
-    if entry is None:
-        raise DataError(
-            f"{use_case.name}: scores name model version {version}, which the ledger does not "
-            "know; score those days again"
-        )
-    facts = model.load(entry.artifact_uri, entry.sha256).facts
-    with model.local_folder(entry.artifact_uri) as folder:
-        return facts, reference.load(folder / REFERENCE, facts.reference_id)
+    return [Verdict(*row) for row in connection.execute(query)]
 
 
 def _write_reports(
-    workspace: Workspace, use_case: UseCase, nights: Sequence[_Night]
+    workspace: Workspace, use_case: UseCase, nights: Sequence[Night]
 ) -> tuple[list[Path], list[str]]:
     """Write the pages of nights worth reading: notable ones, and a model's first.
 
@@ -207,39 +144,43 @@ def _first_nights(workspace: Workspace, use_case: UseCase) -> dict[str, date]:
 
 
 def _record(
-    use_case: UseCase, commit: Commit, nights: Sequence[_Night], inputs: Mapping[date, str]
+    use_case: UseCase, commit: Commit, nights: Sequence[Night], inputs: Mapping[date, str]
 ) -> None:
-    """Write numbers, notes and days into the one transaction that makes them true."""
-    rows = [
-        {
-            "use_case": use_case.name,
-            "data_day": drift.data_day,
-            "column_name": drift.column,
-            "kind": drift.kind,
-            "method": drift.method,
-            "value": drift.value,
-            "threshold": drift.threshold,
-            "drifted": drift.drifted,
-            "reference_id": night.reference.id,
-            "importance": drift.importance,
-            "run_id": commit.run_id,
-        }
-        for night in nights
-        if night.reference is not None
-        for drift in night.drifts
-    ]
+    """Write numbers, verdicts, notes and days into the one transaction that makes them true."""
     days = [night.day for night in nights]
     mine = {"use_case": use_case.name}
-    replace_days(commit.connection, drift_metrics, "data_day", days, rows, mine)
-    commit.count(rows_in=sum(len(night.rows) for night in nights), rows_out=len(rows))
+    run = {**mine, "run_id": commit.run_id}
+    numbers = [{**run, **row} for night in nights for row in _numbers(night)]
+    judged = [{**run, **row} for night in nights for row in _verdict(night)]
+    replace_days(commit.connection, drift_metrics, "data_day", days, numbers, mine)
+    replace_days(commit.connection, drift_verdicts, "data_day", days, judged, mine)
+    commit.count(rows_in=sum(len(night.rows) for night in nights), rows_out=len(numbers))
     for night in nights:
         identity = None if night.reference is None else night.reference.id
-        content = fingerprint.of_values(identity, [asdict(drift) for drift in night.drifts])
-        commit.done(night.day, inputs[night.day], content)
+        verdict = None if night.verdict is None else asdict(night.verdict)
+        drifts = [asdict(drift) for drift in night.drifts]
+        commit.done(night.day, inputs[night.day], fingerprint.of_values(identity, drifts, verdict))
     _note_verdicts(commit, nights)
 
 
-def _note_verdicts(commit: Commit, nights: Sequence[_Night]) -> None:
+def _numbers(night: Night) -> Iterator[dict[str, Any]]:
+    """Return the rows of `drift_metrics` of a night."""
+    if night.reference is None:
+        return
+    for drift in night.drifts:
+        row = asdict(drift)
+        yield {**row, "column_name": row.pop("column"), "reference_id": night.reference.id}
+
+
+def _verdict(night: Night) -> Iterator[dict[str, Any]]:
+    """Return the row of `drift_verdicts` of a night, if it was judged."""
+    if night.verdict is None:
+        return
+    row = asdict(night.verdict)
+    yield {**row, "watched": row.pop("columns"), "model_version": night.version}
+
+
+def _note_verdicts(commit: Commit, nights: Sequence[Night]) -> None:
     judged = [night.verdict for night in nights if night.verdict is not None]
     shown = judged
     if len(judged) > MOST_NOTES:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from include import healing
 from include.declare import UseCase
 from include.features import truth
-from include.features.truth import TARGET_DATE
+from include.features.landed import TARGET_DATE
 from include.lake import fingerprint
 from include.lake.schema import DATA_DAY
 from include.warehouse.bulk import insert_rows

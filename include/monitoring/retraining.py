@@ -1,4 +1,4 @@
-"""Whether a drifted night is worth a training."""
+"""Whether drift is worth a training."""
 
 from __future__ import annotations
 
@@ -7,13 +7,18 @@ from datetime import date, timedelta
 import sqlalchemy as sa
 
 from include.declare import UseCase
-from include.monitoring.monitor import STAGE, verdicts
+from include.monitoring.monitor import STAGE
+from include.monitoring.persistence import lasting
+from include.warehouse.silences import silenced
 from include.warehouse.stages import done_days
 from include.warehouse.tables import stage_runs
 from include.workspace import Workspace
 
 TRAINING = "train"
 """The stage of trainings, whose module this does not import: it is heavy, and a night is short."""
+
+KIND = "drift"
+"""The kind of incident that drift is; its cause is empty."""
 
 LONGEST_TRAINING = timedelta(days=1)
 """A training that says it has been running for longer is one whose process died."""
@@ -22,21 +27,29 @@ LONGEST_TRAINING = timedelta(days=1)
 def wanted(workspace: Workspace, use_case: UseCase, day: date) -> str | None:
     """Return in words why a model should be trained after the night of `day`, or None.
 
-    One is wanted when the use case declares it, the night drifted, no newer night has been
-    monitored (an old night repeated says nothing about the present), and no training has
-    succeeded within the declared cool-down or is still running.
+    One is wanted when the use case declares it, drift has lasted (`persistence.lasting`) up to
+    this night, no newer night has been monitored (an old night repeated says nothing about the
+    present), nobody has acknowledged the drift, and no training has succeeded within the declared
+    cool-down or is still running.
     """
     if not use_case.retraining.on_drift:
         return None
     with workspace.warehouse.reading() as connection:
-        drifted = [it for it in verdicts(connection, use_case, [day]) if it.drifted]
-        if not drifted:
+        monitored = done_days(connection, STAGE, use_case.name)
+        if day not in monitored or max(monitored) > day:
             return None
-        if max(done_days(connection, STAGE, use_case.name), default=day) > day:
+        drifted = lasting(connection, use_case, day)
+        if not drifted or _silenced(connection, workspace, use_case):
             return None
         if _trained_lately(connection, workspace, use_case):
             return None
-    return f"night of {day}, {drifted[0].words}"
+    among = use_case.monitoring.persistence[1]
+    nights = "night" if among == 1 else f"of the last {among} nights"
+    return f"{len(drifted)} {nights} drifted, newest {drifted[-1].data_day}, {drifted[-1].words}"
+
+
+def _silenced(connection: sa.Connection, workspace: Workspace, use_case: UseCase) -> bool:
+    return silenced(connection, use_case.name, KIND, "", workspace.now)
 
 
 def _trained_lately(connection: sa.Connection, workspace: Workspace, use_case: UseCase) -> bool:

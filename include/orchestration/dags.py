@@ -14,13 +14,14 @@ from airflow.sdk import (
     DAG,
     CronPartitionTimetable,
     CronTriggerTimetable,
+    Param,
     PartitionedAssetTimetable,
     chain,
     task,
 )
 
 from include.declare import Dataset, UseCase
-from include.orchestration import forms, model_tasks, policy, tasks
+from include.orchestration import forms, model_tasks, policy, quarantine_tasks, tasks
 from include.orchestration.assets import dataset_asset
 from include.orchestration.operators import Approval, RetrainingRequest
 
@@ -30,8 +31,8 @@ MIDNIGHT = "0 0 * * *"
 Body = Callable[..., dict[str, Any]]
 
 
-def dataset_dags(dataset: Dataset, doc: str | None) -> tuple[DAG, DAG]:
-    """Return the nightly and the backfill DAG of a dataset; `doc` is the runbook shown."""
+def dataset_dags(dataset: Dataset, doc: str | None) -> tuple[DAG, DAG, DAG]:
+    """Return the nightly, backfill and quarantine DAG of a dataset; `doc` is the runbook shown."""
     with DAG(
         f"{dataset.name}_nightly",
         description=f"Land a day of {dataset.name}, build its features, announce them",
@@ -48,16 +49,18 @@ def dataset_dags(dataset: Dataset, doc: str | None) -> tuple[DAG, DAG]:
         built = _step(tasks.build_features, dataset.name, outlets=[dataset_asset(dataset)])
         landed >> built >> _step(tasks.materialise_online, dataset.name)
 
-    with DAG(
-        f"{dataset.name}_backfill",
-        description=f"Land a window of days of {dataset.name} and build their features",
-        schedule=None,
-        params=forms.window_form(dataset),
-        max_active_runs=1,
-        **_common(dataset.owner, doc, dataset.name, "backfill"),
-    ) as backfill:
+    about = f"Land a window of days of {dataset.name} and build their features"
+    with _by_hand(dataset, "backfill", about, forms.window_form(dataset), doc) as backfill:
         _window_steps((tasks.ingest, dataset.name), (tasks.build_features, dataset.name))
-    return nightly, backfill
+    return nightly, backfill, _quarantine_dag(dataset, doc)
+
+
+def _quarantine_dag(dataset: Dataset, doc: str | None) -> DAG:
+    """Return the DAG whose form decides about held rows; the next night carries it out."""
+    about = f"Decide about rows of {dataset.name} that are held, or waive a rule for a day"
+    with _by_hand(dataset, "quarantine", about, forms.quarantine_form(dataset), doc) as quarantine:
+        _step(quarantine_tasks.decide, dataset.name)
+    return quarantine
 
 
 def use_case_dags(use_case: UseCase, doc: str | None) -> tuple[DAG, DAG, DAG, DAG]:
@@ -113,14 +116,8 @@ def training_dag(use_case: UseCase, doc: str | None) -> DAG:
 def _corrections(use_case: UseCase, doc: str | None) -> tuple[DAG, DAG]:
     """Return what is started by hand alone: the backfill and the rollback DAG."""
     dataset = use_case.dataset
-    with DAG(
-        f"{use_case.name}_backfill",
-        description=f"Score a window of days for {use_case.name}, landing what is missing",
-        schedule=None,
-        params=forms.rescoring_form(use_case),
-        max_active_runs=1,
-        **_common(use_case.owner, doc, use_case.name, "backfill"),
-    ) as backfill:
+    about = f"Score a window of days for {use_case.name}, landing what is missing"
+    with _by_hand(use_case, "backfill", about, forms.rescoring_form(use_case), doc) as backfill:
         _window_steps(
             (tasks.ingest, dataset.name),
             (tasks.build_features, dataset.name),
@@ -128,19 +125,27 @@ def _corrections(use_case: UseCase, doc: str | None) -> tuple[DAG, DAG]:
             (tasks.monitor, use_case.name),
         )
 
-    with DAG(
-        f"{use_case.name}_rollback",
-        description=f"Put a former champion of {use_case.name} into service again",
-        schedule=None,
-        params=forms.rollback_form(use_case),
-        max_active_runs=1,
-        **_common(use_case.owner, doc, use_case.name, "rollback"),
-    ) as rollback:
+    about = f"Put a former champion of {use_case.name} into service again"
+    with _by_hand(use_case, "rollback", about, forms.rollback_form(use_case), doc) as rollback:
         rolled_back = _step(model_tasks.roll_back, use_case.name)
         rolled_back >> _step(
             model_tasks.rescore, use_case.name, execution_timeout=policy.WINDOW_TIMEOUT
         )
     return backfill, rollback
+
+
+def _by_hand(
+    subject: Dataset | UseCase, purpose: str, about: str, form: dict[str, Param], doc: str | None
+) -> DAG:
+    """Return a DAG without tasks that only a person starts, with a form, one run at a time."""
+    return DAG(
+        f"{subject.name}_{purpose}",
+        description=about,
+        schedule=None,
+        params=form,
+        max_active_runs=1,
+        **_common(subject.owner, doc, subject.name, purpose),
+    )
 
 
 def _trained(value: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import Any, get_args
 
 from airflow.sdk import Param
 
 from include.declare import Dataset, UseCase
 from include.declare_model import ModelPolicy
+
+DECISIONS = ("release", "correct", "discard", "waive", "revoke")
 
 
 def window_form(dataset: Dataset) -> dict[str, Param]:
@@ -95,13 +97,7 @@ def rollback_form(use_case: UseCase) -> dict[str, Param]:
             description="The model version to put into service again; it must have been champion "
             f"of {use_case.name} before. ./nightshift models {use_case.name} lists them.",
         ),
-        "reason": Param(
-            type="string",
-            minLength=1,
-            pattern=r"\S",
-            title="Reason",
-            description="Why, for the ledger of models.",
-        ),
+        "reason": _reason("Why, for the ledger of models."),
         "rescore_from": Param(
             None,
             type=["null", "string"],
@@ -111,6 +107,81 @@ def rollback_form(use_case: UseCase) -> dict[str, Param]:
             "the version. Left empty: published scores stay, and the next night uses the version.",
         ),
     }
+
+
+def quarantine_form(dataset: Dataset) -> dict[str, Param]:
+    """Return the form of a decision about held rows, or about a rule on a day."""
+    listed = f"./nightshift quarantine list {dataset.name} shows them"
+    return {
+        "action": Param(
+            "release",
+            type="string",
+            enum=list(DECISIONS),
+            title="Decision",
+            description="release accepts rows although a rule fails, correct puts other values in "
+            "place of one row's, discard drops rows for good, waive lets a rule stop and hold "
+            "nothing on one day, revoke takes any of these back.",
+        ),
+        "row_hashes": Param(
+            [],
+            type="array",
+            items={"type": "string"},
+            title="Rows",
+            description=f"Hashes of the rows, one per line; {listed}. Left empty: all rows of the "
+            "rule and day below. Not for waive.",
+        ),
+        "rule": _optional("Rule", "The rule concerned. Left empty: whatever rules hold the rows."),
+        "day": _optional("Day", "The data day, YYYY-MM-DD.", format="date"),
+        "table": _optional(
+            "Table",
+            f"One of {', '.join(table.name for table in dataset.tables)}, if it is not clear from "
+            "rule and day.",
+        ),
+        "values": Param(
+            [],
+            type="array",
+            items={"type": "string", "pattern": "^[^=]+="},
+            title="New values",
+            description="For correct: COLUMN=VALUE, one per line; empty after the = for none.",
+        ),
+        "reason": _reason("Why; it stays on record with who started the run."),
+        "confirm": Param(
+            False,
+            type="boolean",
+            title="Decide",
+            description="Off: the log shows what the decision would lead to, and nothing is "
+            "decided. On: it is decided.",
+        ),
+    }
+
+
+def acknowledgement_form() -> dict[str, Param]:
+    """Return the form of an acknowledgement: which incident, until when, and why."""
+    return {
+        "incident": Param(
+            type="integer",
+            minimum=1,
+            title="Incident",
+            description="Its number, as in the alert; ./nightshift incidents lists open ones.",
+        ),
+        "until": Param(
+            None,
+            type=["null", "string"],
+            format="date",
+            title="Silent until",
+            description="The day, YYYY-MM-DD, on which people are told again if it is still open "
+            "(from midnight UTC). Left empty: silent until it is over.",
+        ),
+        "reason": _reason("Why it may be silent; it is shown with the incident."),
+    }
+
+
+def _reason(description: str) -> Param:
+    return Param(type="string", minLength=1, pattern=r"\S", title="Reason", description=description)
+
+
+def _optional(title: str, description: str, **schema: Any) -> Param:
+    return Param(None, type=["null", "string"], title=title, description=description, **schema)
 
 
 def _gate(use_case: UseCase) -> str:

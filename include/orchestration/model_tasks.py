@@ -51,11 +51,24 @@ def train(name: str) -> dict[str, Any]:
     }
 
 
-def promote(name: str, trained: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, Any]:
-    """Carry out the answer about a proposed model; a time-out is an answer too."""
+def promote(
+    name: str, trained: Mapping[str, Any], answer: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Carry out the answer about a proposed model; a time-out is an answer too.
+
+    Raises:
+        UsageError: Airflow has no answer left, see `operators.Approval`; or the model is not
+            proposed any more.
+    """
     from include.training import succession
 
     use_case = catalog.use_case(name)
+    if answer is None:
+        choices = " or ".join(
+            f"./nightshift {verb} {name} {trained['version']} --reason TEXT"
+            for verb in ("approve", "reject")
+        )
+        raise UsageError(f"{name}: Airflow lost the answer; give it again with {choices}")
     approved, hours = answer["approved"], use_case.gate.approval_hours
     if approved is None:
         # Not `actor`: whoever started the run did not answer either.

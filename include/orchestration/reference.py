@@ -1,4 +1,4 @@
-"""`make docs`: `docs/dags.md`, read off the DAGs themselves."""
+"""`make docs`: `docs/dags.md`, read off the DAGs that come with the project."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from include import catalog
 from include.settings import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "dags.md"
@@ -30,7 +31,9 @@ def page() -> str:
     bag = DagBag(REPOSITORY / "dags")
     if bag.import_errors or not bag.dags:
         raise SystemExit(f"the DAGs cannot be read: {bag.import_errors or 'there are none'}")
-    return "\n".join(_lines(sorted(bag.dags.values(), key=lambda dag: (dag.fileloc, dag.dag_id))))
+    own = catalog.own_names()
+    dags = [dag for dag in bag.dags.values() if Path(dag.fileloc).stem not in own]
+    return "\n".join(_lines(sorted(dags, key=lambda dag: (dag.fileloc, dag.dag_id))))
 
 
 def _lines(dags: list[Any]) -> Iterator[str]:

@@ -11,6 +11,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ from airflow.sdk.exceptions import (
 
 from include import catalog
 from include.declare import Dataset, UseCase
-from include.errors import SourceNotReady
+from include.errors import DaysStopped, SourceNotReady
 from include.orchestration.partition_day import partition_day
 from include.settings import Settings
 from include.window import Window
@@ -39,10 +40,33 @@ Stage = Callable[..., "StageResult"]
 
 
 def ingest(name: str) -> dict[str, Any]:
-    """Land the run's days of a dataset."""
+    """Land the run's days of a dataset, and measure the quality of what has landed."""
     from include.ingestion.landing import ingest as land
 
-    return run_stage(land, catalog.dataset(name), name)
+    dataset = catalog.dataset(name)
+    try:
+        told = run_stage(land, dataset, name)
+    except DaysStopped:
+        measure_quality(dataset)  # days beside those that stopped have landed
+        raise
+    told["notes"] += measure_quality(dataset)
+    return told
+
+
+def measure_quality(dataset: Dataset) -> list[str]:
+    """Measure the landed days that are due; return notes.
+
+    Nobody waits for it: what goes wrong is logged and noted, and the next night makes up for it.
+    """
+    try:
+        from include.ingestion.quality import measure_quality as measure
+
+        return list(run_stage(measure, dataset, dataset.name)["notes"])
+    except Exception as error:
+        from include.warehouse.runs import one_line
+
+        log.exception("the quality of %s was not measured; its days have landed", dataset.name)
+        return [f"the quality of the days was not measured: {one_line(error)}"]
 
 
 def build_features(name: str) -> dict[str, Any]:
@@ -102,22 +126,28 @@ def follow_shadow(use_case: UseCase) -> list[str]:
 
 
 def monitor(name: str) -> dict[str, Any]:
-    """Write mature outcomes and judge the drift of the run's days; a night may ask for a training.
+    """Write mature outcomes, what scores were worth, and the drift of the run's days.
 
-    What is asked for is under `retrain`, in words, and `day`; a window asks for nothing. Outcomes
-    that cannot be written fail the task once its days are judged.
+    A night may ask for a training: what is asked for is under `retrain`, in words, and `day`; a
+    window asks for nothing. Outcomes that cannot be written, or scores that cannot be measured,
+    fail the task once its days are judged.
     """
     from include.monitoring.monitor import monitor as judge
     from include.monitoring.outcomes import write_outcomes
+    from include.monitoring.performance import measure_performance
 
     use_case = catalog.use_case(name)
-    trouble = None
-    try:
-        run_stage(write_outcomes, use_case.dataset, name)
-    except Exception as error:
-        log.exception("the outcomes of %s were not written", name)
-        trouble = error
+    trouble: Exception | None = None
+    realised: list[str] = []
+    for what, stage in (("outcomes", write_outcomes), ("performance", measure_performance)):
+        try:
+            realised += run_stage(stage, use_case.dataset, name)["notes"]
+        except Exception as error:
+            log.exception("the %s of %s failed; its days are judged all the same", what, name)
+            trouble = trouble or error
     told = run_stage(judge, use_case.dataset, name)
+    told["notes"] += realised
+    told["notes"] += write_digests(use_case)
     if trouble is not None:
         raise trouble
     context = get_current_context()
@@ -129,6 +159,23 @@ def monitor(name: str) -> dict[str, Any]:
     with task_workspace() as workspace:
         reason = wanted(workspace, use_case, day)
     return {**told, "day": day.isoformat(), "retrain": reason}
+
+
+def write_digests(use_case: UseCase) -> list[str]:
+    """Write the weekly digests that are due and the index of all pages; return notes.
+
+    A page may not cost the night its numbers: what goes wrong is logged and noted.
+    """
+    try:
+        from include.monitoring.digests import write_digests as write
+
+        told = run_stage(write, use_case.dataset, use_case.name)
+    except Exception as error:
+        from include.warehouse.runs import one_line
+
+        log.exception("the digests of %s were not written; its numbers are", use_case.name)
+        return [f"no digest: {one_line(error)}"]
+    return [f"digest: {note}" for note in told["notes"]]
 
 
 def fail_incomplete() -> None:
@@ -175,7 +222,11 @@ def requested_days(
 
 @contextmanager
 def task_workspace() -> Iterator[Workspace]:
-    """Open the workspace of the running task; a source that is not ready frees the slot."""
+    """Open the workspace of the running task; a source that is not ready frees the slot.
+
+    At the end, also of a task that fails, Airflow's metrics get what its stages did.
+    """
+    from include.orchestration import metrics
     from include.workspace import open_workspace
 
     context = get_current_context()
@@ -184,23 +235,35 @@ def task_workspace() -> Iterator[Workspace]:
         with open_workspace(
             task_settings(os.environ), airflow_dag_id=task.dag_id, airflow_run_id=task.run_id
         ) as workspace:
-            yield workspace
+            try:
+                yield workspace
+            finally:
+                metrics.send(workspace)
     except SourceNotReady as waiting:
         log.info("%s; asking again at %s", waiting, waiting.until.isoformat())
         raise AirflowRescheduleException(waiting.until) from None  # type: ignore[no-untyped-call]
 
 
 def task_settings(env: Mapping[str, str]) -> Settings:
-    """Return the settings of a task: the environment, then Airflow's connection `warehouse`."""
+    """Return the settings of a task: the environment, then Airflow's own connections.
+
+    Those of sources are asked for when a stage needs them.
+    """
     variables = dict(env)
     if not variables.get("AIRFLOW_CONN_WAREHOUSE"):
-        try:
-            connection = Connection.get("warehouse")
-        except AirflowNotFoundException:
-            connection = None
-        if connection is not None:
-            variables["AIRFLOW_CONN_WAREHOUSE"] = connection_as_json(connection)
-    return Settings.from_env(variables)
+        warehouse = airflow_connection("warehouse")
+        if warehouse is not None:
+            variables["AIRFLOW_CONN_WAREHOUSE"] = warehouse
+    settings = Settings.from_env(variables)
+    return replace(settings, connections=replace(settings.connections, others=airflow_connection))
+
+
+def airflow_connection(name: str) -> str | None:
+    """Return a connection that Airflow or its secrets backend has, as JSON, or None."""
+    try:
+        return connection_as_json(Connection.get(name))
+    except AirflowNotFoundException:
+        return None
 
 
 def connection_as_json(connection: Connection) -> str:

@@ -13,8 +13,9 @@ import pandas as pd
 
 from include.declare import UseCase
 from include.errors import RowsLost
-from include.features import retrieval
+from include.features import build, retrieval
 from include.lake import fingerprint
+from include.scoring import holds
 from include.warehouse.stages import DayState, day_states, done_days
 from include.window import describe_days
 from include.workspace import Workspace
@@ -42,7 +43,10 @@ class Inputs:
 
 
 def inputs(workspace: Workspace, use_case: UseCase, days: Sequence[date]) -> Inputs:
-    """Return which of `days` have landed and have features, and a fingerprint of those."""
+    """Return which of `days` have landed and have current features, and a fingerprint of those.
+
+    The lake must not be pinned, see `build.current_days`.
+    """
     dataset = use_case.dataset
     with workspace.warehouse.reading() as connection:
         landing = day_states(connection, "ingest", dataset.name, days)
@@ -66,7 +70,27 @@ def inputs(workspace: Workspace, use_case: UseCase, days: Sequence[date]) -> Inp
             waiting[day] = f"its features are not built ({_state(built)})"
         else:
             hashes[day] = fingerprint.of_values(constant, landed.output_hash, built.output_hash)
-    return Inputs(hashes, waiting, absent)
+    return Inputs(hashes, waiting, absent).without(_stale(workspace, use_case, hashes))
+
+
+def _stale(workspace: Workspace, use_case: UseCase, hashes: Mapping[date, str]) -> dict[date, str]:
+    """Return which days something has landed again for since their features were built.
+
+    Not those whose predictions from just these features a person released.
+    """
+    dataset = use_case.dataset
+    with workspace.warehouse.reading() as connection:
+        held = holds.of(connection, use_case.name)
+    fit = set(build.current_days(workspace, dataset, hashes))
+    fit |= {day for day, it in held.items() if it.is_released and it.input_hash == hashes.get(day)}
+    return {
+        day: (
+            "its features are older than what they are computed from; run ./nightshift features "
+            f"{dataset.name} --from {day} --to {day}"
+        )
+        for day in hashes
+        if day not in fit
+    }
 
 
 def as_recorded(workspace: Workspace, use_case: UseCase) -> Workspace:

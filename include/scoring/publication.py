@@ -18,6 +18,9 @@ from include.warehouse.stages import Commit, StageRun
 from include.warehouse.tables import score_runs
 from include.workspace import Workspace
 
+PARTITIONS = 60
+"""Days written to the lake at a time: all partitions of a commit are in memory until its end."""
+
 Findings = Mapping[date, tuple[str, ...]]
 """Day → which bounds its predictions broke, in sentences."""
 
@@ -55,8 +58,13 @@ class Publication:
     def write_lake(self, days: Sequence[date]) -> None:
         """Put what was scored on `days` into the lake; they are being written from here on."""
         self.run.begin(days)
-        table = names.scored(self.use_case)
-        self.workspace.lake.replace_days(table, self.said.spool.reader(days), days, widen=True)
+        table, spool = names.scored(self.use_case), self.said.spool
+        for start in range(0, len(days), PARTITIONS):
+            part = days[start : start + PARTITIONS]
+            first, *more = spool.readers(part)
+            self.workspace.lake.replace_days(table, first, part, widen=True)
+            for rows in more:
+                self.workspace.lake.append(table, rows)
 
     def publish(self, commit: Commit, days: Sequence[date]) -> None:
         """Write the scores of `days`, their lineage and that they are done."""

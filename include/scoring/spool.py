@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -13,6 +13,9 @@ import pyarrow.compute as pc
 
 from include.errors import StorageUnavailable
 from include.settings import Settings
+
+BATCHES = 5
+"""Batches read in one go: the lake holds about as much in memory as one commit brings."""
 
 FOLDER = "spool"
 """Below the home; what a killed process leaves there, housekeeping removes."""
@@ -24,6 +27,7 @@ class Spool:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._schemas: list[pa.Schema] = []
+        self._days: list[frozenset[date]] = []
 
     def add(self, rows: pa.Table) -> None:
         """Keep a batch; raises `StorageUnavailable` when the disk does not take it."""
@@ -34,15 +38,24 @@ class Spool:
         except OSError as error:
             raise _unkept(path, error) from error
         self._schemas.append(rows.schema)
+        self._days.append(frozenset(rows["data_day"].unique().to_pylist()))
 
-    def reader(self, days: Collection[date]) -> pa.RecordBatchReader:
-        """Return the rows of `days` in the order they came; columns a batch lacks are null."""
+    def readers(self, days: Collection[date]) -> Iterator[pa.RecordBatchReader]:
+        """Yield the rows of `days` in the order they came, few batches with each reader.
+
+        There is at least one reader, if one without rows. Columns a batch lacks are null.
+        """
         schema = pa.unify_schemas(self._schemas)
-        return pa.RecordBatchReader.from_batches(schema, self._batches(schema, days))
+        found = [place for place, held in enumerate(self._days) if not held.isdisjoint(days)]
+        for start in range(0, max(len(found), 1), BATCHES):
+            batches = self._batches(schema, days, found[start : start + BATCHES])
+            yield pa.RecordBatchReader.from_batches(schema, batches)
 
-    def _batches(self, schema: pa.Schema, days: Collection[date]) -> Iterator[pa.RecordBatch]:
+    def _batches(
+        self, schema: pa.Schema, days: Collection[date], places: Sequence[int]
+    ) -> Iterator[pa.RecordBatch]:
         wanted = pa.array(sorted(days), pa.date32())
-        for place in range(len(self._schemas)):
+        for place in places:
             with pa.memory_map(str(self._path(place))) as file:
                 rows = pa.ipc.open_file(file).read_all()
                 rows = rows.filter(pc.is_in(rows["data_day"], wanted))

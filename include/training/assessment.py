@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 
 from include.declare import UseCase
-from include.training import contributions
+from include.training import contributions, declared
+from include.training.constant import CONSTANT, NAMES, Constant
+from include.training.declared import DECLARED
 from include.training.evaluation.calibration import reliability
 from include.training.evaluation.evaluate import difference, evaluate, rows_of
-from include.training.evaluation.predictions import Floats, Predictions
+from include.training.evaluation.predictions import Floats
 from include.training.evaluation.slices import by_slice, fairness
 from include.training.fit import Fitted, labels_of
 from include.training.model import Model
@@ -38,8 +40,12 @@ def assess(
     """
     labels, days = labels_of(test, use_case.label.column), as_days(test["target_date"])
     ours, theirs = model.predictions(test), plain.predictions(test, model.facts.threshold)
-    name, constant = _constant(use_case, labels_of(train, use_case.label.column), len(test))
-    baselines = {name: constant, SCHEDULE_ONLY: theirs}
+    constant = Constant.of(use_case, labels_of(train, use_case.label.column))
+    same = constant.predictions(len(test), _threshold(use_case))
+    baselines = {NAMES[use_case.task]: same, SCHEDULE_ONLY: theirs}
+    rule = declared.rule_predictions(use_case, test, constant)
+    if use_case.baseline is not None and rule is not None:
+        baselines[use_case.baseline.name] = rule
     gain = difference(
         use_case,
         use_case.gate.metric,
@@ -54,6 +60,7 @@ def assess(
             for baseline, predictions in baselines.items()
         },
         "history_gain": None if gain is None else asdict(gain),
+        DECLARED: rule and declared.told(use_case, test, labels, ours, rule, days),
         "slices": [it.plain() for it in by_slice(use_case, test, labels, ours, days)],
         "fairness": [asdict(it) for it in fairness(use_case, test, labels, ours, days)],
         "calibration": (
@@ -63,19 +70,8 @@ def assess(
         ),
         "reasons": _agreement(use_case, model, test),
         "costs": _costs(use_case, labels),
+        CONSTANT: constant.plain(),
     }
-
-
-def _constant(use_case: UseCase, train_labels: Floats, rows: int) -> tuple[str, Predictions]:
-    """Return the baseline that says the same of every row."""
-    if use_case.task == "binary":
-        values = np.full(rows, float(train_labels.mean()))
-        return "constant_rate", Predictions(values, threshold=_threshold(use_case))
-    quantiles = {
-        q: np.full(rows, float(np.quantile(train_labels, q))) for q in use_case.training.quantiles
-    }
-    values = np.full(rows, float(np.median(train_labels)))
-    return "constant_median", Predictions(values, quantiles=quantiles)
 
 
 def _threshold(use_case: UseCase) -> float | None:

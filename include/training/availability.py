@@ -20,7 +20,9 @@ import pyarrow as pa
 
 from include.declare import FeatureView, UseCase
 from include.features import retrieval
+from include.features.baseline import BASELINE, FILE, baseline_rows
 from include.features.build import current_days, features_as_known
+from include.features.landed import TARGET_DATE
 from include.lake import names
 from include.lake.known import known_by
 from include.lake.schema import DATA_DAY
@@ -39,8 +41,9 @@ class Change:
     """A feature that is another when later rows are left out.
 
     Attributes:
-        source: the feature view, or `entities.sql`.
-        feature: the model's column, or the column of the entity frame that leads to features.
+        source: the feature view, `entities.sql` or `baseline.sql`.
+        feature: the model's column, the column of the entity frame that leads to features, or
+            `baseline`.
         day: the data day.
         key: a row of the day, by column.
         used: its value in the training data; None is missing, or no such row.
@@ -84,6 +87,7 @@ def find_changes(
         for change in (
             *_of_views(pinned, use_case, views, day),
             *_of_entities(pinned, use_case, views, day),
+            *_of_baseline(pinned, use_case, day),
         ):
             found.setdefault(change.feature, change)
     if days and not found:
@@ -162,12 +166,8 @@ def _of_entities(
 
     The frame that is doubted sees all that lands until the day's labels are mature.
     """
-    ahead = max(use_case.horizons) + use_case.label.mature_after
-    days = [day + timedelta(days=n) for n in range(ahead + 1)]
-    cutoff = use_case.dataset.cutoff(day)
-    truncated = replace(pinned, lake=known_by(pinned.lake, cutoff))
-    used = retrieval.entity_frame(pinned, use_case, days)
-    known = retrieval.entity_frame(truncated, use_case, [day])
+    used = retrieval.entity_frame(pinned, use_case, _until_mature(use_case, day))
+    known = retrieval.entity_frame(_as_known(pinned, use_case, day), use_case, [day])
     columns = [
         *use_case.training.schedule_features,
         *(key for view, _ in views for key in view.keys),
@@ -175,11 +175,43 @@ def _of_entities(
     yield from _changes(
         pa.Table.from_pandas(used[used[DATA_DAY] == day], preserve_index=False),
         pa.Table.from_pandas(known, preserve_index=False),
-        (retrieval.TARGET_DATE, *use_case.key_names),
+        (TARGET_DATE, *use_case.key_names),
         [name for name in columns if name in used.columns],
         "entities.sql",
         day,
     )
+
+
+def _of_baseline(pinned: Workspace, use_case: UseCase, day: date) -> Iterator[Change]:
+    """Give the change of what the declared baseline says: one that looks ahead is no fair bar.
+
+    What is doubted sees all that lands until the day's labels are mature.
+    """
+    if use_case.baseline is None:
+        return
+    landed = pinned.lake.landed or frozenset()
+    days = [it for it in _until_mature(use_case, day) if it in landed]
+    used = baseline_rows(pinned, use_case, days)
+    known = baseline_rows(_as_known(pinned, use_case, day), use_case, [day])
+    yield from _changes(
+        pa.Table.from_pandas(used[used[DATA_DAY] == day], preserve_index=False),
+        pa.Table.from_pandas(known, preserve_index=False),
+        (TARGET_DATE, *use_case.key_names),
+        [BASELINE],
+        FILE,
+        day,
+    )
+
+
+def _until_mature(use_case: UseCase, day: date) -> list[date]:
+    """Return a day and those after it, until the labels of its target dates are mature."""
+    ahead = max(use_case.horizons) + use_case.label.mature_after
+    return [day + timedelta(days=n) for n in range(ahead + 1)]
+
+
+def _as_known(pinned: Workspace, use_case: UseCase, day: date) -> Workspace:
+    """Return a workspace whose lake has what was known at the cut-off of a day."""
+    return replace(pinned, lake=known_by(pinned.lake, use_case.dataset.cutoff(day)))
 
 
 def _changes(

@@ -16,13 +16,14 @@ from include.declare import UseCase
 from include.declare_model import Training
 from include.errors import DataError
 from include.training import fit as fitting
-from include.training import reference
+from include.training import profiling
 from include.training.assessment import assess
 from include.training.boosting import THREADS, xgb
-from include.training.fit import Fitted
+from include.training.constant import CONSTANT, Constant
+from include.training.fit import Fitted, labels_of
 from include.training.frame import TrainingFrame
 from include.training.model import REFERENCE, Facts, Model, write_aside
-from include.training.reference import PREDICTION, Reference
+from include.training.reference import DECISION, LABEL, PREDICTION, Reference, decided
 from include.training.split import Split, as_days, split_by_date
 from include.training.tuning import Tuned, tune
 from include.window import Window
@@ -115,9 +116,35 @@ def refit(
         **_origin(data, model, training, rounds),
         "rows": {"train": len(data.frame)},
         "label_means": {"train": float(data.frame[data.label].mean())},
+        CONSTANT: Constant.of(use_case, labels_of(data.frame, data.label)).plain(),
         "refit_of": version,
     }
     return Candidate(model, profile, made)
+
+
+def sketch(use_case: UseCase, data: TrainingFrame, as_of: date) -> Candidate:
+    """Fit a quick model, to try SQL and declarations with; nothing is measured on it.
+
+    The trees grow on the older two thirds of the target dates and stop by the others, which are
+    what drift is measured against.
+
+    Raises:
+        DataError: fewer than two target dates, or a part whose labels are all the same.
+    """
+    dates = [day.item() for day in np.unique(as_days(data.frame["target_date"]))]
+    if len(dates) < 2:
+        raise DataError(f"there are labels for {len(dates)} target date(s); two are needed")
+    cut = max(1, len(dates) * 2 // 3)
+    train, validation = Window(dates[0], dates[cut - 1]), Window(dates[cut], dates[-1])
+    split = Split(train, validation, validation)
+    parts = {name: _part(data, split, name) for name in PARTS}
+    fitted = _fit(use_case, use_case.training, data, parts, data.features)
+    profile = _reference(use_case, data, split, fitted)
+    spans = {"train": train, "validation": validation}
+    model = Model.assemble(
+        fitted, _facts(use_case, data, as_of, fitted, profile, spans, validation.end)
+    )
+    return Candidate(model, profile, _origin(data, model, use_case.training, fitted.rounds))
 
 
 def _split(use_case: UseCase, data: TrainingFrame) -> Split:
@@ -203,14 +230,18 @@ def _fit(
 def _reference(use_case: UseCase, data: TrainingFrame, split: Split, fitted: Fitted) -> Reference:
     predictions = fitted.predict(data.frame)
     predictions[split.part(data.frame["target_date"], "train")] = np.nan
-    _, blocks = np.unique(as_days(data.frame["data_day"]), return_inverse=True)
-    return reference.build(
-        data.frame[list(data.features)].assign(**{PREDICTION: predictions}),
-        blocks,
+    said = {PREDICTION: predictions}
+    if use_case.costs is not None:
+        said[DECISION] = decided(predictions, use_case.costs.threshold)
+    said[LABEL] = fitting.labels_of(data.frame, data.label)
+    return profiling.build(
+        data.frame[list(data.features)].assign(**said),
+        as_days(data.frame["data_day"]),
         data.features,
         data.categorical,
         use_case.monitoring,
         use_case.training.seed,
+        data.due,
     )
 
 

@@ -98,7 +98,9 @@ def _lead(subject: Subject) -> tuple[str, ...]:
     worthy = f"What it is worth is {words.NOT_RECORDED}."
     if subject.primary is not None:
         value = f"{words.short(subject.metric)} {words.told(subject.primary)}"
-        worthy = f"{value} on {worth.measured_on(subject)}. {worth.history_gain(subject)}"
+        gains = (worth.baseline_gain(subject), worth.history_gain(subject))
+        told = " ".join(gain for gain in gains if gain)
+        worthy = f"{value} on {worth.measured_on(subject)}. {told}"
     newest = subject.story[-1] if subject.story else subject.entry
     until = f"As the ledger stood on {newest.at:%Y-%m-%d %H:%M} UTC, with entry {newest.entry}."
     return (f"{worthy[:1].upper()}{worthy[1:]}", until)

@@ -12,7 +12,8 @@ import sqlalchemy as sa
 
 from include.declare import UseCase
 from include.errors import DataError, UsageError
-from include.training import ledger, model, promotion
+from include.training import declared, ledger, model, promotion
+from include.training.constant import Constant
 from include.training.evaluation.bootstrap import told
 from include.training.fit import labels_of
 from include.training.frame import labelled_frame
@@ -88,7 +89,8 @@ def compare(
         stand_ins = {it: evaluated(connection, use_case, e) for it, e in entries.items()}
     loaded = {it: model.load(e.artifact_uri, e.sha256) for it, e in stand_ins.items()}
     rows = labelled_frame(workspace, use_case, as_of or newest_day(workspace, use_case)).frame
-    contest = meet(use_case, rows, loaded[b], loaded[a], a)
+    constant = Constant.recorded(use_case, stand_ins[b].evidence)
+    contest = meet(use_case, rows, loaded[b], loaded[a], a, constant)
     verdict = promotion.judge(use_case, contest)
     evidence = verdict.evidence
     return Comparison(
@@ -105,18 +107,20 @@ def judge(
     workspace: Workspace,
     use_case: UseCase,
     rows: pd.DataFrame,
-    challenger: Model,
+    entry: Entry,
     champion: Entry | None,
 ) -> Verdict:
-    """Let the gate decide about a model on rows; the champion is read from the ledger's entry.
+    """Let the gate decide about an evaluated model on rows; both are read from their entries.
 
     A champion that is a refit is measured by the evaluated model it repeats: the refit has
     seen the rows, and what is compared are two ways to make a model.
 
-    Raises `DataError` when the champion's file is not the one that was promoted.
+    Raises `DataError` when a model's file is not the one that was registered.
     """
+    challenger = model.load(entry.artifact_uri, entry.sha256)
+    constant = Constant.recorded(use_case, entry.evidence)
     if champion is None:
-        return promotion.judge(use_case, meet(use_case, rows, challenger, None, None))
+        return promotion.judge(use_case, meet(use_case, rows, challenger, None, None, constant))
     with workspace.warehouse.reading() as connection:
         stand_in = evaluated(connection, use_case, champion)
     theirs = model.load(stand_in.artifact_uri, stand_in.sha256)
@@ -124,10 +128,10 @@ def judge(
     why = _incomparable(use_case, rows, challenger, theirs)
     if why is not None:
         # It cannot score any more either, or says nothing of what is asked now.
-        alone = promotion.judge(use_case, meet(use_case, rows, challenger, None, None))
+        alone = promotion.judge(use_case, meet(use_case, rows, challenger, None, None, constant))
         told = f"champion {champion.model_version} cannot be compared: {why}"
         return Verdict(alone.decision, (told, *alone.reasons), {**alone.evidence, **evidence})
-    contest = meet(use_case, rows, challenger, theirs, champion.model_version)
+    contest = meet(use_case, rows, challenger, theirs, champion.model_version, constant)
     verdict = promotion.judge(use_case, contest)
     return Verdict(verdict.decision, verdict.reasons, {**verdict.evidence, **evidence})
 
@@ -153,8 +157,12 @@ def meet(
     challenger: Model,
     champion: Model | None,
     champion_version: str | None,
+    constant: Constant | None,
 ) -> Contest:
-    """Return the rows that neither model has seen, and what both say of them."""
+    """Return the rows that neither model has seen, and what both say of them.
+
+    `constant` stands in where the declared baseline says nothing.
+    """
     models = [challenger] if champion is None else [challenger, champion]
     seen = max(parse_day(it.facts.seen_through) for it in models)
     # Of the dates in between, labels that a model was fitted on were not known in time.
@@ -167,6 +175,7 @@ def meet(
         challenger=challenger.predictions(unseen),
         champion=None if champion is None else champion.predictions(unseen),
         champion_version=champion_version,
+        baseline=declared.rule_predictions(use_case, unseen, constant),
     )
 
 

@@ -1,7 +1,7 @@
 """Distances between days and a reference, every day of a window in one pass.
 
-The two measures are Evidently's own (0.7, `wasserstein` and `jensenshannon`), so that the
-nightly numbers and its reports agree; missing values are left out of both.
+The measures are Evidently's own (0.7) under its names, so that the nightly numbers and its
+reports agree: `wasserstein` here, those over shares in `shares`. Missing values are left out.
 """
 
 from __future__ import annotations
@@ -12,18 +12,50 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from include.declare_model import DriftMethod
+from include.training import shares
+from include.training.encoding import numbers
+
 Floats = npt.NDArray[np.float64]
 Blocks = npt.NDArray[np.intp]
 
 _LEAST_DEVIATION = 0.001  # as Evidently: keeps a constant reference from dividing by zero
 
 
+def distances_of(
+    sample: pd.Series[Any],
+    values: pd.Series[Any],
+    blocks: Blocks,
+    count: int,
+    method: DriftMethod,
+    *,
+    numeric: bool = False,
+) -> Floats:
+    """Return the distance of each block's values to the sample; NaN for empty blocks.
+
+    Args:
+        sample: of the reference, any order.
+        values: all blocks' values.
+        blocks: which block each value belongs to.
+        count: how many blocks there are.
+        method: how the distance is measured.
+        numeric: whether the column is a number, whose shares are those of bins.
+    """
+    if method == "wasserstein":
+        return wasserstein(numbers(sample), numbers(values), blocks, count)
+    if numeric:
+        counts = shares.of_numbers(numbers(sample), numbers(values), blocks, count)
+    else:
+        counts = shares.of_categories(sample, values, blocks, count)
+    return shares.MEASURES[method](counts)
+
+
 def wasserstein(reference: Floats, values: Floats, blocks: Blocks, count: int) -> Floats:
     """Return per block the 1-Wasserstein distance to the reference, in its deviations.
 
-    The distance is the area between the two quantile functions. Each value of a block holds
-    one step of the block's; under that step the reference's is integrated exactly from its
-    running sums, so a block of m values costs m·log(n) and not m + n.
+    The distance is the area between the two quantile functions (Vallender 1974). Each value of
+    a block holds one step of the block's; under that step the reference's is integrated exactly
+    from its running sums, so a block of m values costs m·log(n) and not m + n.
 
     Args:
         reference: sample, any order.
@@ -56,45 +88,7 @@ def wasserstein(reference: Floats, values: Floats, blocks: Blocks, count: int) -
     return np.where(sizes > 0, np.maximum(distance, 0.0) / deviation, np.nan)
 
 
-def jensen_shannon(
-    reference: pd.Series[Any], values: pd.Series[Any], blocks: Blocks, count: int
-) -> Floats:
-    """Return per block the Jensen–Shannon distance of category shares, natural logarithm.
-
-    The square root of the divergence (Endres & Schindelin 2003): 0 for the same shares, 0.83
-    (the root of ln 2) for none in common. NaN for a block or a reference without values.
-    """
-    together = pd.concat([reference, values], ignore_index=True)
-    codes, names = pd.factorize(together, sort=True)
-    if not len(names):
-        return np.full(count, np.nan)
-    ours, theirs = codes[: len(reference)], codes[len(reference) :]
-    expected = np.bincount(ours[ours >= 0], minlength=len(names)).astype(np.float64)
-    kept = theirs >= 0
-    cells = blocks[kept] * len(names) + theirs[kept]
-    found = np.bincount(cells, minlength=count * len(names)).astype(np.float64)
-    found = found.reshape(count, len(names))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        q = found / found.sum(axis=1, keepdims=True)
-        p = expected / expected.sum()
-    middle = (p + q) / 2
-    divergence = (_relative_entropy(p, middle) + _relative_entropy(q, middle)) / 2
-    return np.sqrt(np.maximum(divergence, 0.0))
-
-
-def _area(ordered: Floats, shares: Floats) -> Floats:
+def _area(ordered: Floats, upto: Floats) -> Floats:
     """Return the integral of the sample's quantile function from 0 to each share."""
     sums = np.concatenate(([0.0], np.cumsum(ordered))) / len(ordered)
-    return np.interp(shares, np.linspace(0.0, 1.0, len(ordered) + 1), sums)
-
-
-def _relative_entropy(shares: Floats, middle: Floats) -> Floats:
-    """Return the relative entropy of each row of shares, NaN where they are undefined.
-
-    Summed one by one in the order of the categories: categories that other days of a window
-    bring in then add zeros, and change no bit of this day's sum.
-    """
-    with np.errstate(invalid="ignore", divide="ignore"):
-        terms = np.where(shares > 0, shares * np.log(shares / middle), 0.0)
-    undefined = np.isnan(np.broadcast_to(shares, middle.shape)).any(axis=-1)
-    return np.where(undefined, np.nan, np.cumsum(terms, axis=-1)[..., -1])
+    return np.interp(upto, np.linspace(0.0, 1.0, len(ordered) + 1), sums)

@@ -6,8 +6,9 @@ the same frame can be made again from them however the lake has moved on.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cached_property
 
@@ -18,9 +19,10 @@ import pyarrow as pa
 from include.declare import UseCase
 from include.errors import ConfigurationError, DataError, StorageUnavailable
 from include.features import retrieval
+from include.features.baseline import BASELINE, add_baseline
 from include.lake import fingerprint
 from include.training.recorded import LakeState, Ranges, Recorded, ranges_of
-from include.training.split import within
+from include.training.split import as_days, within
 from include.warehouse.stages import done_days
 from include.window import Window, describe_days
 from include.workspace import Workspace
@@ -34,7 +36,8 @@ class TrainingFrame:
     """Labelled rows, ordered by target date, data day and key.
 
     Attributes:
-        frame: `data_day`, `target_date`, entity keys, features, columns of slices, and label.
+        frame: `data_day`, `target_date`, entity keys, features, columns of slices, what the
+            declared baseline says (`baseline`), and label.
         features: the model's columns in order: of the entity frame, then of the service.
         categorical: those of them that are categories.
         words: feature → what it is.
@@ -43,6 +46,7 @@ class TrainingFrame:
         landed: data days that had landed, which labels and entities were read from.
         rows_due: rows of the entity frames, with and without a label.
         missing_days: data days of the span without features.
+        due: data day → rows of its entity frame, of days whose every target date is in the span.
     """
 
     frame: pd.DataFrame
@@ -55,6 +59,7 @@ class TrainingFrame:
     rows_due: int
     missing_days: tuple[date, ...]
     landed: Ranges = ()
+    due: Mapping[date, int] = field(default_factory=dict)
 
     @cached_property
     def sha256(self) -> str:
@@ -116,6 +121,7 @@ def _frame_at(
     known = _with_labels(use_case, due, labels)
     _require_rows(use_case, span, len(known), len(due), state.missing)
     full, served = _with_features(pinned, use_case, known)
+    full = add_baseline(pinned, use_case, full)
     features = (*use_case.training.schedule_features, *served)
     slices = (it.column for it in use_case.gate.slices)
     columns = ["data_day", "target_date", *use_case.key_names, *features, *slices]
@@ -125,7 +131,7 @@ def _frame_at(
             f"{use_case.name}: {', '.join(lacking)} is declared as a feature or slice, and neither "
             "entities.sql nor the feature service has it; correct the declaration"
         )
-    columns.append(_label(use_case))
+    columns += [_label(use_case), *([BASELINE] if use_case.baseline else [])]
     described = retrieval.feature_descriptions(pinned, use_case)
     return TrainingFrame(
         frame=_ordered(full[list(dict.fromkeys(columns))], use_case),
@@ -138,13 +144,15 @@ def _frame_at(
         rows_due=len(due),
         missing_days=state.missing,
         landed=state.landed,
+        due=_count_due(use_case, due, span),
     )
 
 
 def describe(use_case: UseCase, described: Mapping[str, str], feature: str) -> str:
-    """Return what a feature is: from Feast, else from the plan table, else its name."""
+    """Return what a feature is: from Feast, the plan table or the score columns, else its name."""
     plan = use_case.dataset.table(use_case.plan_table)
-    known = {column.name: column.description for column in plan.columns} | dict(described)
+    columns = (*use_case.score_columns, *plan.columns)
+    known = {column.name: column.description for column in columns} | dict(described)
     words = known.get(feature, feature.replace("__", " ").replace("_", " ")).strip().rstrip(".")
     return words[:1].lower() + words[1:] if words[1:2].islower() else words
 
@@ -221,6 +229,17 @@ def _with_features(
         )
     served = [name for name in full.columns if name not in known.columns]
     return full.assign(**{label: known[label].to_numpy()}), served
+
+
+def _count_due(use_case: UseCase, due: pd.DataFrame, span: Window) -> dict[date, int]:
+    """Return the rows due on each data day that lies in the span with all its target dates."""
+    counted = Counter(day.item() for day in as_days(due["data_day"]))
+    whole = (
+        day
+        for day in sorted(counted)
+        if all(day + timedelta(days=horizon) in span for horizon in use_case.horizons)
+    )
+    return {day: counted[day] for day in whole}
 
 
 def _join_keys(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import pandas as pd
 from include.declare import UseCase
 from include.training.encoding import Floats
 from include.training.evaluation.bootstrap import Days
-from include.training.evaluation.evaluate import Evaluation
+from include.training.evaluation.evaluate import Evaluation, difference, rows_of
 from include.training.evaluation.predictions import Predictions
 from include.training.evaluation.slices import fairness, slice_differences
 
@@ -25,6 +25,7 @@ class Contest:
         days: target date per row; the blocks of every bootstrap.
         champion: None before the first promotion.
         champion_version: for the words; None likewise.
+        baseline: what the declared baseline says of the rows; None without one.
     """
 
     frame: pd.DataFrame
@@ -33,6 +34,7 @@ class Contest:
     challenger: Predictions
     champion: Predictions | None = None
     champion_version: str | None = None
+    baseline: Predictions | None = None
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Guardrail:
 def check(
     use_case: UseCase, contest: Contest, ours: Evaluation, theirs: Evaluation | None
 ) -> list[Guardrail]:
-    """Return every guardrail that applies: labels, calibration, slices, fairness.
+    """Return every guardrail that applies: labels, baseline, calibration, slices, fairness.
 
     Args:
         use_case: whose `gate.guardrails` they are.
@@ -57,6 +59,7 @@ def check(
     """
     return [
         _labels(use_case, contest),
+        *_baseline(use_case, contest),
         *_calibration(use_case, contest, ours, theirs),
         *_slices(use_case, contest),
         *_fairness(use_case, contest),
@@ -67,6 +70,30 @@ def _labels(use_case: UseCase, contest: Contest) -> Guardrail:
     least, found = use_case.gate.guardrails.least_labels, len(contest.labels)
     words = f"{found:,} mature labels, {least:,} are needed"
     return Guardrail("labels", found >= least, words)
+
+
+def _baseline(use_case: UseCase, contest: Contest) -> Iterator[Guardrail]:
+    """Refuse a model that does not beat the declared baseline, if that is asked for."""
+    declared, metric = use_case.baseline, use_case.gate.metric
+    if declared is None or declared.least_gain is None or contest.baseline is None:
+        return
+    gain = difference(
+        use_case,
+        metric,
+        *(
+            rows_of(use_case, contest.labels, it, contest.days)
+            for it in (contest.challenger, contest.baseline)
+        ),
+    )
+    told = f"{metric} beside {declared.meaning} is undefined on these rows"
+    if gain is not None:
+        told = (
+            f"{metric} is better than that of {declared.meaning} by {gain.value:+.4f} "
+            f"[{gain.lower:+.4f}, {gain.upper:+.4f}]"
+        )
+    passed = gain is not None and gain.lower > declared.least_gain
+    words = f"{told}; the whole interval is wanted above {declared.least_gain:g}"
+    yield Guardrail("baseline", passed, words)
 
 
 def _calibration(

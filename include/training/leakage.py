@@ -163,8 +163,8 @@ def _message(use_case: UseCase, data: TrainingFrame, leaks: Sequence[Leak]) -> s
     if any(leak.kind == "availability" for leak in leaks):
         steps.append(
             "Let the SQL read only rows of data days up to the day whose known_at is at or before "
-            f"its cut-off, and build again: ./nightshift features {use_case.dataset.name} --from "
-            f"{min(days)} --to {max(days)}"
+            "its cut-off; features are then built again by ./nightshift features "
+            f"{use_case.dataset.name} --from {min(days)} --to {max(days)}"
         )
     count = f"{len(leaks)} leak{'s' if len(leaks) > 1 else ''}"
     return f"{use_case.name}: {count} found, nothing was fitted. {told}. {'. '.join(steps)}"

@@ -80,7 +80,8 @@ def judge(use_case: UseCase, contest: Contest) -> Verdict:
 
 def identity(use_case: UseCase) -> str:
     """Return the fingerprint of a declared gate: another one may judge otherwise."""
-    return fingerprint.of_values(asdict(use_case.gate))
+    baseline = [asdict(use_case.baseline)] if use_case.baseline else []
+    return fingerprint.of_values(asdict(use_case.gate), *baseline)
 
 
 def _too_few(contest: Contest, days: int, known: Mapping[str, Any]) -> Verdict:

@@ -1,107 +1,134 @@
-"""The reference profile of a model: what its columns look like, and how much days differ.
+"""The reference profile of a model: what its columns look like, and how much nights differ.
 
-Saved with every model version: a seeded sample of the labelled rows and, per column, the
-distance beyond which a day counts as moved. That threshold comes from the reference itself:
-each of its days is measured against the sample, and the declared share of them may lie above.
-What days do to one another anyway is therefore not drift.
+Saved with every model version: a seeded sample of the labelled rows and, for every measure of
+drift, its threshold and a histogram. The thresholds come from the reference itself, see
+`thresholds`: what nights do to one another anyway is not drift.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.declare_model import Monitoring
+from include.declare_model import DriftMethod
 from include.errors import DataError, StorageUnavailable
 from include.lake import fingerprint
-from include.training.distance import Blocks, Floats, jensen_shannon, wasserstein
-from include.training.encoding import numbers
+from include.training.distance import Floats
 
-PREDICTION = "prediction"
-FLOOR = 0.1
-"""No threshold is lower: Evidently's default, below which a distance has no consequence."""
+PREDICTION, DECISION, LABEL, VOLUME = "prediction", "decision", "label", "rows"
+
+Kind = Literal["feature", "prediction", "decision", "label", "missing", "categories", "volume"]
+Method = DriftMethod | Literal["share", "log_ratio"]
 
 _METADATA = b"nightshift_columns"
 
 
 @dataclass(frozen=True)
+class Histogram:
+    """How often values occurred in all labelled rows the reference was made from.
+
+    Attributes:
+        counts: rows of each bin or name; of `rows`, the usual rows of each weekday.
+        edges: of a number: bins of about as many rows each, one edge more than counts.
+        names: of a category: its values as text.
+    """
+
+    counts: tuple[int, ...]
+    edges: tuple[float, ...] | None = None
+    names: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
 class ColumnProfile:
-    """How one column is measured: `method` is `wasserstein` or `jensenshannon`."""
+    """How one column is measured.
+
+    Attributes:
+        kind: feature, prediction, decision and label are distances from the sample; missing
+            and categories are shares of a feature's rows, volume is the number of all rows.
+        method: how; a night has drifted in it when its value exceeds `threshold`.
+        nights: of the reference, each measured without its week, that the threshold is from.
+        expected: of a share: the reference's.
+        histogram: None where the column has no value, and in files from before there were any.
+    """
 
     name: str
-    kind: str
-    method: str
+    kind: Kind
+    method: Method
     threshold: float
+    nights: int | None = None
+    expected: float | None = None
+    histogram: Histogram | None = None
+
+    @property
+    def numeric(self) -> bool:
+        """Whether it is a number, as far as is known."""
+        return self.histogram is not None and self.histogram.edges is not None
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as plain values; what is None is left out, as in files from before."""
+        values = dataclasses.asdict(self)
+        if values["histogram"] is not None:
+            values["histogram"] = _known(values["histogram"])
+        return _known(values)
+
+    @classmethod
+    def of_plain(cls, values: dict[str, Any]) -> ColumnProfile:
+        """Read what `plain` returned."""
+        found = dict(values)
+        if histogram := found.pop("histogram", None):
+            found["histogram"] = Histogram(**{n: tuple(it) for n, it in histogram.items()})
+        return cls(**found)
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A sample of reference rows and the profile of each column that is watched."""
+    """A sample of reference rows and the profile of each measure.
+
+    Attributes:
+        sample: features, prediction, and decision and label where there are.
+    """
 
     sample: pd.DataFrame
-    columns: tuple[ColumnProfile, ...]
+    profiles: tuple[ColumnProfile, ...]
+
+    @property
+    def columns(self) -> tuple[ColumnProfile, ...]:
+        """The distances of features and prediction: what a page shows."""
+        return tuple(it for it in self.profiles if it.kind in ("feature", "prediction"))
+
+    def of_kind(self, *kinds: Kind) -> tuple[ColumnProfile, ...]:
+        """Return the profiles of some kinds."""
+        return tuple(it for it in self.profiles if it.kind in kinds)
 
     @cached_property
     def id(self) -> str:
-        """SHA-256 of the sample and the thresholds."""
+        """SHA-256 of the sample and the profiles."""
         rows = pa.Table.from_pandas(self.sample, preserve_index=False)
-        profiles = [dataclasses.asdict(column) for column in self.columns]
-        return fingerprint.of_values(fingerprint.of_table(rows), profiles)
+        return fingerprint.of_values(fingerprint.of_table(rows), self._plain())
 
     def to_parquet(self) -> bytes:
         """Return sample and profiles as one Parquet file."""
         rows = pa.Table.from_pandas(self.sample, preserve_index=False)
-        profiles = json.dumps([dataclasses.asdict(column) for column in self.columns]).encode()
+        profiles = json.dumps(self._plain()).encode()
         sink = pa.BufferOutputStream()
         pq.write_table(rows.replace_schema_metadata({_METADATA: profiles}), sink)
         return bytes(sink.getvalue())
 
-
-def build(
-    frame: pd.DataFrame,
-    blocks: Blocks,
-    features: Sequence[str],
-    categorical: Sequence[str],
-    monitoring: Monitoring,
-    seed: int,
-) -> Reference:
-    """Build the profile of a model from the rows it was made with.
-
-    Args:
-        frame: features and `prediction`; NaN as the prediction of rows the model was fitted
-            on, whose predictions are better than any it will make.
-        blocks: which day each row belongs to, from 0.
-        features: columns watched, beside the prediction.
-        categorical: those that are categories.
-        monitoring: size of the sample, false-alarm rate, columns to leave out.
-        seed: of the sample.
-    """
-    watched = [name for name in (*features, PREDICTION) if name not in monitoring.ignore]
-    size = min(monitoring.reference_rows, len(frame))
-    chosen = np.sort(np.random.default_rng(seed).choice(len(frame), size, replace=False))
-    sample = frame.iloc[chosen][watched].reset_index(drop=True)
-    count = int(blocks.max()) + 1
-    columns = []
-    for name in watched:
-        method = "jensenshannon" if name in categorical else "wasserstein"
-        distances = distances_of(sample[name], frame[name], blocks, count, method)
-        kind = "prediction" if name == PREDICTION else "feature"
-        threshold = _threshold(distances, monitoring.false_alarm_rate)
-        columns.append(ColumnProfile(name, kind, method, threshold))
-    return Reference(sample, tuple(columns))
+    def _plain(self) -> list[dict[str, Any]]:
+        return [profile.plain() for profile in self.profiles]
 
 
 def load(path: Path, expected_id: str) -> Reference:
-    """Read what `to_parquet` wrote.
+    """Read what `to_parquet` wrote, also before there were more measures than distances.
 
     Raises:
         DataError: the file is not the one the model names.
@@ -114,10 +141,14 @@ def load(path: Path, expected_id: str) -> Reference:
             f"the reference profile {path} cannot be read: {error}; restore it, or train again"
         ) from error
     profiles = json.loads((rows.schema.metadata or {}).get(_METADATA, b"[]"))
-    reference = Reference(
-        rows.replace_schema_metadata(None).to_pandas(),
-        tuple(ColumnProfile(**profile) for profile in profiles),
-    )
+    try:
+        known = tuple(ColumnProfile.of_plain(profile) for profile in profiles)
+    except TypeError as error:
+        raise DataError(
+            f"the reference profile {path} was written by another version of Nightshift "
+            f"({error}); run that version, or train again"
+        ) from error
+    reference = Reference(rows.replace_schema_metadata(None).to_pandas(), known)
     if reference.id != expected_id:
         raise DataError(
             f"the reference profile {path} is not the one its model was saved with "
@@ -126,17 +157,10 @@ def load(path: Path, expected_id: str) -> Reference:
     return reference
 
 
-def distances_of(
-    sample: pd.Series[float], values: pd.Series[float], blocks: Blocks, count: int, method: str
-) -> Floats:
-    """Return the distance of each block's values to the sample; NaN for empty blocks."""
-    if method == "jensenshannon":
-        return jensen_shannon(sample, values, blocks, count)
-    return wasserstein(numbers(sample), numbers(values), blocks, count)
+def decided(predictions: Floats, threshold: float) -> Floats:
+    """Return 1 for predictions that reach the threshold, 0 for others, NaN for missing ones."""
+    return np.where(np.isnan(predictions), np.nan, (predictions >= threshold).astype(np.float64))
 
 
-def _threshold(distances: Floats, false_alarm_rate: float) -> float:
-    known = distances[np.isfinite(distances)]
-    if not len(known):
-        return FLOOR
-    return max(FLOOR, float(np.quantile(known, 1 - false_alarm_rate, method="higher")))
+def _known(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}

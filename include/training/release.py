@@ -14,6 +14,7 @@ from include.training import card as cards
 from include.training import ledger, model
 from include.training.assessment import SCHEDULE_ONLY
 from include.training.candidate import Candidate
+from include.training.declared import DECLARED
 from include.training.evaluation.bootstrap import told
 from include.training.ledger import Entry
 from include.training.registry import Registry, Version
@@ -121,19 +122,25 @@ def card_of(use_case: UseCase, history: Sequence[Entry], version: str) -> cards.
 
 
 def beside_baselines(evidence: Mapping[str, Any]) -> str:
-    """Return how good a model is beside the schedule alone, in words."""
+    """Return how good a model is beside the schedule alone and the declared baseline, in words."""
     metric, gain = evidence["metric"], evidence["history_gain"]
     found = evidence["model"]["metrics"].get(metric)
     plain = evidence["baselines"][SCHEDULE_ONLY]["metrics"].get(metric)
     compared = f"{metric} {told(found)}, the schedule alone {told(plain)}"
-    if gain is None:
-        return compared
-    verb = "beats" if gain["lower"] > 0 else "does not clearly beat"
-    return (
-        f"{compared}; with history the model "
-        f"{verb} the schedule alone ({gain['value']:+.4f} [{gain['lower']:+.4f}, "
-        f"{gain['upper']:+.4f}])"
-    )
+    if gain is not None:
+        compared += f"; with history the model {_beats(gain)} the schedule alone {_told(gain)}"
+    rule = evidence.get(DECLARED)
+    if rule and rule["gain"] is not None:
+        compared += f"; it {_beats(rule['gain'])} {rule['meaning']} {_told(rule['gain'])}"
+    return compared
+
+
+def _beats(gain: Mapping[str, float]) -> str:
+    return "beats" if gain["lower"] > 0 else "does not clearly beat"
+
+
+def _told(gain: Mapping[str, float]) -> str:
+    return f"({gain['value']:+.4f} [{gain['lower']:+.4f}, {gain['upper']:+.4f}])"
 
 
 def _metrics(evidence: Mapping[str, Any]) -> dict[str, float]:

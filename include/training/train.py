@@ -15,7 +15,7 @@ import optuna
 from include.declare import UseCase
 from include.errors import ConfigurationError, UsageError
 from include.lake import fingerprint
-from include.training import comparison, leakage, ledger, model, promotion, release
+from include.training import comparison, leakage, ledger, promotion, release
 from include.training.boosting import xgb
 from include.training.brief import brief
 from include.training.candidate import Candidate, build
@@ -209,10 +209,7 @@ class _Order:
     def _judge(self, turn: Turn, entry: Entry, champion: Entry | None) -> tuple[Verdict, Event]:
         """Return the gate's verdict and what becomes of it: shadow first, then a person."""
         gate = self.use_case.gate
-        challenger = model.load(entry.artifact_uri, entry.sha256)
-        verdict = comparison.judge(
-            self.workspace, self.use_case, self.data.frame, challenger, champion
-        )
+        verdict = comparison.judge(self.workspace, self.use_case, self.data.frame, entry, champion)
         if verdict.decision != "promoted":
             return verdict, verdict.decision
         if gate.shadow_nights and champion is not None:
@@ -263,6 +260,7 @@ def _input_hash(use_case: UseCase, data: TrainingFrame) -> str:
             "monitoring": asdict(use_case.monitoring),
             "task": use_case.task,
             "costs": use_case.costs and asdict(use_case.costs),
+            **({"baseline": asdict(use_case.baseline)} if use_case.baseline else {}),
             "gate": [use_case.gate.metric, [asdict(it) for it in use_case.gate.slices]],
             "xgboost": xgb.__version__,
             "optuna": use_case.training.tuning and optuna.__version__,

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from include.declare import UseCase
 from include.errors import UsageError
-from include.training import comparison, ledger, model, refitting, release
+from include.training import comparison, ledger, refitting, release
 from include.training.frame import TrainingFrame, labelled_frame
 from include.training.ledger import Entry, Event, Evidence
 from include.training.promotion import Verdict
@@ -69,10 +69,9 @@ class Turn:
 
     def judge_now(self, evaluated: Entry, champion: Entry | None) -> Verdict:
         """Let the gate judge a version on what is mature today."""
-        challenger = model.load(evaluated.artifact_uri, evaluated.sha256)
         day = comparison.newest_day(self.workspace, self.use_case)
         rows = labelled_frame(self.workspace, self.use_case, day).frame
-        return comparison.judge(self.workspace, self.use_case, rows, challenger, champion)
+        return comparison.judge(self.workspace, self.use_case, rows, evaluated, champion)
 
     def shadow(self) -> Entry | None:
         """Return the entry of the version in shadow."""

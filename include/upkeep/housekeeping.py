@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from include.declare import Dataset, UseCase
+from include.monitoring import index
 from include.upkeep import database, leftovers, rows
 from include.upkeep.account import Account
 from include.upkeep.lake_tables import lake_tables, tend
@@ -75,11 +76,7 @@ def _keep_house(
     for name, old in _old_rows(workspace, datasets, use_cases):
         with account.piece(name):
             _delete(workspace, name, *old, account)
-    for use_case in use_cases:
-        with account.piece(f"reports of {use_case.name}"):
-            home, today = workspace.settings.home, workspace.now.date()
-            reports = leftovers.old_reports(home, use_case, today)
-            leftovers.clear(reports, f"old report(s) of {use_case.name}", account)
+    _clear_reports(workspace, use_cases, account)
     with account.piece("the lake"):
         needs = Needs(workspace, use_cases)
         for table in lake_tables(datasets, use_cases):
@@ -101,6 +98,20 @@ def _clear_leftovers(workspace: Workspace, account: Account) -> None:
     with account.piece("notes of lock holders"):
         holders = leftovers.dead_holders(workspace.warehouse)
         leftovers.clear(holders, "note(s) of lock holders that died", account)
+
+
+def _clear_reports(workspace: Workspace, use_cases: Sequence[UseCase], account: Account) -> None:
+    """Remove old pages, and take them out of the index."""
+    home, today = workspace.settings.home, workspace.now.date()
+    cleared = False
+    for use_case in use_cases:
+        with account.piece(f"reports of {use_case.name}"):
+            reports = leftovers.old_reports(home, use_case, today)
+            leftovers.clear(reports, f"old report(s) of {use_case.name}", account)
+            cleared = cleared or bool(reports)
+    if cleared and not account.dry_run:
+        with account.piece("the index of reports"):
+            index.rebuild(workspace)
 
 
 def _old_rows(

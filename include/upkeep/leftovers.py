@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from include.declare import UseCase
 from include.errors import LockHeld
-from include.monitoring import report
+from include.monitoring import pages
 from include.scoring.spool import FOLDER as SPOOL
 from include.upkeep.account import Account
 from include.warehouse.engine import Warehouse
@@ -70,11 +70,14 @@ def dead_holders(warehouse: Warehouse) -> list[Path]:
 
 
 def old_reports(home: Path, use_case: UseCase, today: date) -> list[Path]:
-    """Return a use case's reports of data days before its retention; none if it keeps them."""
+    """Return a use case's reports of data days before its retention; none if it keeps them.
+
+    A digest goes when the last day of its week does.
+    """
     days = use_case.retention.reports_days
     if days is None:
         return []
-    folder = report.path_of(home, use_case.name, today).parent
+    folder = pages.folder(home) / use_case.name
     first_kept = today - timedelta(days=days)
     dated = ((path, _day(path)) for path in sorted(folder.glob("*.html")))
     return [path for path, day in dated if day is not None and day < first_kept]
@@ -107,7 +110,5 @@ def _size(path: Path) -> int:
 
 
 def _day(path: Path) -> date | None:
-    try:
-        return date.fromisoformat(path.stem)
-    except ValueError:
-        return None
+    week = pages.week_of(path)
+    return pages.day_of(path) if week is None else week.end

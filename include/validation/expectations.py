@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from include.declare import Rule
-from include.errors import ConfigurationError
+from include.errors import RuleUnusable
 
 _ROW = "_row"
 _SEVERITY = {"stop": "critical", "quarantine": "warning", "record": "info"}
@@ -28,7 +28,7 @@ def failing_rows(frame: pd.DataFrame, rules: Sequence[Rule]) -> dict[str, np.nda
     `mostly` is judged by the caller, per day, from the rows returned here.
 
     Raises:
-        ConfigurationError: a rule is not one Great Expectations can run on this frame.
+        RuleUnusable: a rule is not one Great Expectations can run on this frame.
     """
     if not rules or frame.empty:
         return {rule.name: np.array([], dtype=np.int64) for rule in rules}
@@ -39,9 +39,7 @@ def failing_rows(frame: pd.DataFrame, rules: Sequence[Rule]) -> dict[str, np.nda
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     # A list, as adding one by one merges two expectations of one type on one column.
-    suite = gx.ExpectationSuite(
-        name="rules", expectations=[_configuration(rule).to_domain_obj() for rule in rules]
-    )
+    suite = gx.ExpectationSuite(name="rules", expectations=[_expectation(it) for it in rules])
     asset = context.data_sources.add_pandas("frame").add_dataframe_asset("rows")
     batch = asset.add_batch_definition_whole_dataframe("all").get_batch(
         {"dataframe": frame.assign(**{_ROW: np.arange(len(frame))})}
@@ -57,28 +55,40 @@ def failing_rows(frame: pd.DataFrame, rules: Sequence[Rule]) -> dict[str, np.nda
     return {str(r.expectation_config.meta["rule"]): _positions(r) for r in report.results}
 
 
-def _configuration(rule: Rule) -> Any:
+def _expectation(rule: Rule) -> Any:
     from great_expectations.expectations.expectation_configuration import (
         ExpectationConfiguration,
     )
 
     arguments = {name: value for name, value in rule.arguments.items() if name != "mostly"}
-    return ExpectationConfiguration(
+    declared = ExpectationConfiguration(
         type=rule.expectation, kwargs=arguments, meta={"rule": rule.name}
     )
+    try:
+        return declared.to_domain_obj()
+    except Exception as error:  # its own errors, and those of pydantic
+        raise _unusable(rule.name, rule.expectation, f"is refused: {error}") from error
 
 
 def _positions(result: Any) -> np.ndarray:
     rule = result.expectation_config
-    if result.exception_info and result.exception_info.get("raised_exception"):
-        raise ConfigurationError(
-            f"rule {rule.meta['rule']!r} ({rule.type}) cannot be judged: "
-            f"{result.exception_info.get('exception_message')}"
-        )
+    if why := _raised(result.exception_info or {}):
+        raise _unusable(rule.meta["rule"], rule.type, f"cannot be judged: {why}")
     found = result.result.get("unexpected_index_list")
     if found is None and not result.success:
-        raise ConfigurationError(
-            f"rule {rule.meta['rule']!r} ({rule.type}) does not say which rows fail; "
-            "declare an expectation about rows, or measure days and judge the measure"
+        why = (
+            "does not say which rows fail; declare an expectation about rows, or measure days "
+            "and judge the measure"
         )
+        raise _unusable(rule.meta["rule"], rule.type, why)
     return np.sort(np.array([row[_ROW] for row in found or ()], dtype=np.int64))
+
+
+def _raised(told: Any) -> str | None:
+    """Return what Great Expectations met: of the whole rule, or of one of its metrics."""
+    found = [told, *(it for it in told.values() if isinstance(it, dict))]
+    return next((it["exception_message"] for it in found if it.get("raised_exception")), None)
+
+
+def _unusable(name: str, expectation: str, why: str) -> RuleUnusable:
+    return RuleUnusable(f"rule {name!r} ({expectation}) {' '.join(why.split())}", name)

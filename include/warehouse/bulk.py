@@ -30,9 +30,7 @@ def _copy(connection: sa.Connection, table: sa.Table, rows: pa.Table) -> None:
     buffer = io.BytesIO()
     options = pyarrow.csv.WriteOptions(include_header=False)
     pyarrow.csv.write_csv(rows, buffer, options)
-    preparer = connection.dialect.identifier_preparer
-    names = ", ".join(preparer.format_column(table.c[name]) for name in rows.column_names)
-    statement = f"COPY {preparer.format_table(table)} ({names}) FROM STDIN (FORMAT csv)"
+    statement = f"COPY {load.target(connection, table, rows)} FROM STDIN (FORMAT csv)"
     driver: Any = connection.connection.driver_connection
     with driver.cursor() as cursor, cursor.copy(statement) as copy:
         copy.write(buffer.getbuffer())

@@ -29,7 +29,7 @@ How to use all this is in the [analysts' guide](analysts.md). A column in bold i
 def render() -> str:
     """Return the dictionary of the fixed tables and of every use case's tables and views."""
     blocks = [PREFACE]
-    for name in catalog.use_case_names():
+    for name in sorted(catalog.SHIPPED.intersection(catalog.use_case_names())):
         use_case = catalog.use_case(name)
         tables = use_case_tables(use_case)
         blocks.append(f"## Use case `{name}`\n")

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from include.errors import ConfigurationError, StorageUnavailable
-from include.warehouse import tables
+from include.warehouse import monitoring_tables, tables
 from include.warehouse.engine import BUSY_SECONDS, Warehouse
 from include.warehouse.use_cases import UseCaseTables
 
@@ -24,9 +24,12 @@ MESSAGES = (
     (tables.stage_days, "reason"),
     (tables.stage_runs, "error"),
     (tables.stage_runs, "notes"),
-    (tables.incidents, "detail"),
+    (monitoring_tables.incidents, "detail"),
     (tables.readiness, "reason"),
     (tables.quarantine_decisions, "reason"),
+    (monitoring_tables.acknowledgements, "reason"),
+    (monitoring_tables.drift_metrics, "words"),
+    (monitoring_tables.drift_verdicts, "words"),
 )
 """Sentences that may name a value."""
 

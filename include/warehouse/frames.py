@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from include.errors import DataError
-from include.warehouse.tables import UTC
+from include.warehouse.columns import UTC
 
 TEXT = pa.dictionary(pa.int32(), pa.string())
 INSTANT = pa.timestamp("us", "UTC")

@@ -76,12 +76,17 @@ def loading(warehouse: Warehouse) -> Iterator[PostgresLoad]:
 
 def insert_sqlite(connection: sa.Connection, table: sa.Table, rows: pa.Table) -> None:
     """Insert canonical rows inside an open transaction of SQLite."""
-    preparer = connection.dialect.identifier_preparer
-    names = ", ".join(preparer.format_column(table.c[name]) for name in rows.column_names)
     marks = ", ".join("?" for _ in rows.column_names)
-    statement = f"INSERT INTO {preparer.format_table(table)} ({names}) VALUES ({marks})"
+    statement = f"INSERT INTO {target(connection, table, rows)} VALUES ({marks})"
     columns = [_sqlite_values(it.combine_chunks()) for it in rows.columns]
     connection.exec_driver_sql(statement, list(zip(*columns, strict=True)))
+
+
+def target(connection: sa.Connection, table: sa.Table, rows: pa.Table) -> str:
+    """Return a table and the columns that rows have, as `INSERT` and `COPY` name them."""
+    preparer = connection.dialect.identifier_preparer
+    names = ", ".join(preparer.format_column(table.c[name]) for name in rows.column_names)
+    return f"{preparer.format_table(table)} ({names})"
 
 
 def _sqlite_values(values: pa.Array) -> list[Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +27,11 @@ from include.warehouse.engine import Warehouse
 Verify = Callable[[], None]
 """Raises `LockHeld` when the lock has been lost, as when its connection broke."""
 
+PATIENCE = 3.0
+"""Seconds after which who waits for a lock says so."""
+
+_log = logging.getLogger(__name__)
+
 _HOLDER = sa.text(
     "SELECT a.application_name, a.state_change FROM pg_locks l JOIN pg_stat_activity a USING (pid) "
     "WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 "
@@ -42,8 +48,9 @@ def lock(
 ) -> Iterator[Verify]:
     """Hold the lock of a stage and subject for the length of the block.
 
-    Waits up to `timeout` seconds, asking every `poll` seconds. Yields a function that raises
-    when the lock has been lost meanwhile; call it before a commit.
+    Waits up to `timeout` seconds, asking every `poll` seconds, and after `PATIENCE` of them logs
+    whom it waits for. Yields a function that raises when the lock has been lost meanwhile; call
+    it before a commit.
 
     Raises `LockHeld` naming stage, subject and, where known, the holder's process and since
     when; `StorageUnavailable` when the lock cannot even be tried.
@@ -82,10 +89,15 @@ def _file_lock(
     name = f"{quote(stage, safe='')}.{quote(subject, safe='')}"
     path = warehouse.lock_folder / f"{name}.lock"
     holder = warehouse.lock_folder / f"{name}.holder"
-    handle = FileLock(path, timeout=timeout, poll_interval=poll)
+    handle = FileLock(path, poll_interval=poll)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle.acquire()
+        try:
+            handle.acquire(timeout=min(PATIENCE, timeout))
+        except Timeout:
+            if timeout > PATIENCE:
+                _tell(stage, subject, timeout, _read_holder(holder))
+            handle.acquire(timeout=max(0.0, timeout - PATIENCE))
     except Timeout:
         raise _held(stage, subject, timeout, _read_holder(holder)) from None
     except OSError as error:
@@ -114,14 +126,18 @@ def _advisory_lock(
     warehouse: Warehouse, stage: str, subject: str, timeout: float, poll: float
 ) -> Iterator[Verify]:
     key = _advisory_key(stage, subject)
-    deadline = time.monotonic() + timeout
+    begun, told = time.monotonic(), False
     with warehouse.speaking():
         connection = warehouse.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
     try:
         with warehouse.speaking():
             while not connection.scalar(sa.select(sa.func.pg_try_advisory_lock(key))):
-                if time.monotonic() >= deadline:
+                waited = time.monotonic() - begun
+                if waited >= timeout:
                     raise _held(stage, subject, timeout, _find_holder(connection, key))
+                if waited >= PATIENCE and not told:
+                    _tell(stage, subject, timeout, _find_holder(connection, key))
+                    told = True
                 time.sleep(poll)
             pid = connection.scalar(sa.select(sa.func.pg_backend_pid()))
         yield lambda: _verify(connection, stage, subject, pid)
@@ -166,6 +182,16 @@ def _advisory_key(stage: str, subject: str) -> int:
     """Return the signed 64-bit key of a stage and subject."""
     digest = hashlib.sha256(f"nightshift\0{stage}\0{subject}".encode()).digest()
     return int.from_bytes(digest[:8], "big", signed=True)
+
+
+def _tell(stage: str, subject: str, timeout: float, holder: str) -> None:
+    _log.info(
+        "stage %s for %s is being run elsewhere: its lock is held%s; waiting for it, at most %g s",
+        stage,
+        subject,
+        holder,
+        timeout,
+    )
 
 
 def _held(stage: str, subject: str, timeout: float, holder: str) -> LockHeld:

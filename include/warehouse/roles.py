@@ -23,7 +23,9 @@ WRITER = "nightshift_writer"
 READER = "nightshift_reader"
 
 READABLE = (
+    "data_quality",
     "drift_metrics",
+    "drift_verdicts",
     "model_ledger",
     "model_performance",
     "readiness",

@@ -24,7 +24,7 @@ import sqlalchemy as sa
 
 from include.errors import DataError, StorageUnavailable
 from include.warehouse import frames
-from include.warehouse.digests import DayDigests, day_hashes, runs
+from include.warehouse.digests import DayDigests, runs
 from include.warehouse.engine import Warehouse
 from include.warehouse.load import insert_sqlite, loading
 from include.warehouse.locks import lock_transaction
@@ -168,15 +168,6 @@ def hashed(tables: UseCaseTables) -> tuple[str, ...]:
     """Return the content that the contract's fingerprint covers."""
     named, parts = ("prediction", "decision", "model_version"), ("prediction_q", "reason_")
     return tuple(name for name in tables.content if name in named or name.startswith(parts))
-
-
-def content_hashes(
-    tables: UseCaseTables, rows: pd.DataFrame, days: Collection[date]
-) -> dict[date, str]:
-    """Return the fingerprint of each day's scores as `publish` gives it, for rows in any order."""
-    names = [*tables.key, *hashed(tables)]
-    canonical = frames.canonical(tables.scores, names, rows)
-    return day_hashes(canonical, tables.key, hashed(tables), days)
 
 
 @contextmanager

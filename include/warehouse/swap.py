@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from include.errors import RowsLost
-from include.warehouse.tables import UTC
+from include.warehouse.columns import UTC
 from include.warehouse.use_cases import UseCaseTables
 
 INSERTED, UPDATED, REMOVED = "inserted", "updated", "removed"

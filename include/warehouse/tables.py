@@ -6,75 +6,16 @@ while the two differ.
 
 from __future__ import annotations
 
-from datetime import UTC as ZONE_UTC
-from datetime import datetime
-from typing import Any
-
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
 
-metadata = sa.MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+from include.warehouse import monitoring_tables
+from include.warehouse.columns import JSON, UTC, counted, one_of, optional, required
+
+metadata = monitoring_tables.metadata
+"""Of all fixed tables, those of monitoring and incidents with them."""
 
 DAY_STATES = ("writing", "done", "stopped", "absent")
 RUN_STATUSES = ("running", "done", "unchanged", "stopped", "waiting", "failed", "crashed")
-
-
-class UTC(sa.TypeDecorator[datetime]):
-    """An instant: stored in UTC, always an aware datetime in Python, on SQLite too."""
-
-    impl = sa.DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """Return the instant as the database stores it; raises `ValueError` for a naive one."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"{value!r} has no time zone; the warehouse stores instants in UTC")
-        instant = value.astimezone(ZONE_UTC)
-        return instant.replace(tzinfo=None) if dialect.name == "sqlite" else instant
-
-    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """Return the instant as an aware datetime in UTC."""
-        if value is None:
-            return None
-        return (
-            value.replace(tzinfo=ZONE_UTC) if value.tzinfo is None else value.astimezone(ZONE_UTC)
-        )
-
-
-JSON = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
-"""JSON text on SQLite, `jsonb` on Postgres; None is SQL NULL."""
-
-RowNumber = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-"""A counted key; SQLite counts only `INTEGER` columns."""
-
-
-def required(name: str, kind: Any, comment: str) -> sa.Column[Any]:
-    """Return a column that always has a value."""
-    return sa.Column(name, kind, nullable=False, comment=comment)
-
-
-def optional(name: str, kind: Any, comment: str) -> sa.Column[Any]:
-    """Return a column that may be empty."""
-    return sa.Column(name, kind, nullable=True, comment=comment)
-
-
-def counted(name: str, comment: str) -> sa.Column[Any]:
-    """Return a primary key column that the database counts up."""
-    return sa.Column(name, RowNumber, primary_key=True, autoincrement=True, comment=comment)
-
-
-def _one_of(column: str, values: tuple[str, ...]) -> sa.CheckConstraint:
-    listed = ", ".join(f"'{value}'" for value in values)
-    return sa.CheckConstraint(f"{column} IN ({listed})", name=column)
 
 
 stage_days = sa.Table(
@@ -90,7 +31,7 @@ stage_days = sa.Table(
     optional("reason", sa.Text, "why the day stopped or is absent, in words"),
     required("at", UTC, "when the day came into this state, UTC"),
     sa.PrimaryKeyConstraint("stage", "subject", "data_day"),
-    _one_of("state", DAY_STATES),
+    one_of("state", DAY_STATES),
     comment="What is done, per stage, subject and data day; the commit point of stages",
 )
 
@@ -117,7 +58,7 @@ stage_runs = sa.Table(
     optional("notes", JSON, "what the run found worth saying, a list of sentences"),
     sa.PrimaryKeyConstraint("run_id"),
     sa.Index(None, "stage", "subject", "started_at"),
-    _one_of("status", RUN_STATUSES),
+    one_of("status", RUN_STATUSES),
     comment="Every run of every stage, also those that changed nothing",
 )
 
@@ -164,42 +105,6 @@ model_ledger = sa.Table(
     comment="Append-only history of models; its newest promotion says who is champion",
 )
 
-model_performance = sa.Table(
-    "model_performance",
-    metadata,
-    required("use_case", sa.Text, "the use case"),
-    required("target_date", sa.Date, "the day the scores were about"),
-    required("model_version", sa.Text, "the model that scored"),
-    required("slice", sa.Text, "all, or the group of rows measured"),
-    required("metric", sa.Text, "name of the metric"),
-    optional("value", sa.Double, "the metric; empty when it is undefined on the rows"),
-    optional("lower", sa.Double, "lower end of its 95 % interval"),
-    optional("upper", sa.Double, "upper end of its 95 % interval"),
-    required("n", sa.BigInteger, "rows measured"),
-    required("label_coverage", sa.Double, "share of scores whose outcome is known, 0 to 1"),
-    optional("run_id", sa.Text, "the stage run that measured"),
-    sa.PrimaryKeyConstraint("use_case", "target_date", "model_version", "slice", "metric"),
-    comment="Realised performance of scores whose outcomes are mature",
-)
-
-drift_metrics = sa.Table(
-    "drift_metrics",
-    metadata,
-    required("use_case", sa.Text, "the use case"),
-    required("data_day", sa.Date, "the data day whose scored rows were compared"),
-    required("column_name", sa.Text, "the feature, the prediction or the label"),
-    required("kind", sa.Text, "feature, prediction or label"),
-    required("method", sa.Text, "how the distance is measured"),
-    optional("value", sa.Double, "the distance from the reference"),
-    optional("threshold", sa.Double, "the distance above which the column has drifted"),
-    optional("drifted", sa.Boolean, "whether value exceeds threshold"),
-    required("reference_id", sa.Text, "fingerprint of the reference sample"),
-    optional("importance", sa.Double, "share of the model's gain that the feature has, 0 to 1"),
-    optional("run_id", sa.Text, "the stage run that measured"),
-    sa.PrimaryKeyConstraint("use_case", "data_day", "column_name", "kind", "method"),
-    comment="Distance of each night's rows from the model's reference, column by column",
-)
-
 validation_results = sa.Table(
     "validation_results",
     metadata,
@@ -230,24 +135,34 @@ quarantine = sa.Table(
     required("rule", sa.Text, "the rule it broke"),
     required("payload", JSON, "the row as it came"),
     required("run_id", sa.Text, "the stage run that held it"),
+    optional(
+        "decision",
+        sa.Text,
+        "what the last landing did on a person's word: release, correct or discard; empty while "
+        "the row is held",
+    ),
     sa.Index(None, "dataset", "table_name", "data_day"),
     sa.Index(None, "row_hash", "rule"),
-    comment="Rows held back, one per broken rule",
+    comment="Rows held back, one per broken rule, and those that a person decided about",
 )
 
 quarantine_decisions = sa.Table(
     "quarantine_decisions",
     metadata,
-    counted("entry", "order of the decisions"),
-    required("row_hash", sa.Text, "fingerprint of the row decided on"),
-    required("rule", sa.Text, "the rule it broke"),
-    required("action", sa.Text, "release, correct, discard or waive"),
+    counted("entry", "order of the decisions; of two on the same row and rule the later counts"),
+    required("dataset", sa.Text, "the dataset"),
+    required("table_name", sa.Text, "the lake table the row was meant for"),
+    required("data_day", sa.Date, "the data day the row was landed with, or that is waived"),
+    optional("row_hash", sa.Text, "fingerprint of the row decided on; empty for waive"),
+    required("rule", sa.Text, "the rule it broke, or that is waived"),
+    required("action", sa.Text, "release, correct, discard, waive or revoke"),
     optional("payload", JSON, "the corrected row"),
     required("actor", sa.Text, "who decided"),
     required("reason", sa.Text, "why, in words"),
     required("at", UTC, "when, UTC"),
+    sa.Index(None, "dataset", "data_day"),
     sa.Index(None, "row_hash", "rule"),
-    comment="Append-only decisions on held rows; ingest applies them at every landing",
+    comment="Append-only decisions on held rows and rules; ingest applies them at every landing",
 )
 
 readiness = sa.Table(
@@ -313,38 +228,4 @@ forgotten_subjects = sa.Table(
     optional("finished_at", UTC, "when everything was erased, UTC; empty while it goes on"),
     sa.Index(None, "dataset", "key_hash"),
     comment="Subjects erased on request; ingest discards them when the source sends them again",
-)
-
-incidents = sa.Table(
-    "incidents",
-    metadata,
-    counted("incident", "number of the incident"),
-    required("subject", sa.Text, "the dataset or use case concerned"),
-    required("kind", sa.Text, "what sort of trouble"),
-    required("detail", sa.Text, "what is wrong and what to do, in words"),
-    optional("data_day", sa.Date, "the data day concerned, if one is"),
-    required("since", UTC, "when it was first seen, UTC"),
-    required("last_seen", UTC, "when it was last seen, UTC"),
-    optional("resolved_at", UTC, "when it was over, UTC"),
-    sa.Index(None, "subject", "kind", "since"),
-    comment="What is wrong, since when, and whether it is over",
-)
-
-acknowledgements = sa.Table(
-    "acknowledgements",
-    metadata,
-    counted("acknowledgement", "number of the acknowledgement"),
-    sa.Column(
-        "incident",
-        RowNumber,
-        sa.ForeignKey("incidents.incident", name="fk_acknowledgements_incident"),
-        nullable=False,
-        index=True,
-        comment="the incident silenced",
-    ),
-    required("actor", sa.Text, "who silenced it"),
-    required("reason", sa.Text, "why, in words"),
-    required("at", UTC, "when, UTC"),
-    optional("until", UTC, "until when it is silent, UTC; empty for until it is over"),
-    comment="Who silenced an incident, and until when",
 )

@@ -11,9 +11,9 @@ import sqlalchemy as sa
 
 from include.declare import Column, ColumnType, UseCase
 from include.errors import ConfigurationError
+from include.warehouse.columns import UTC, counted, optional, required
 from include.warehouse.engine import Warehouse
 from include.warehouse.locks import lock
-from include.warehouse.tables import UTC, counted, optional, required
 from include.warehouse.views import View, create_views, history, views
 
 REASONS = (1, 2, 3)

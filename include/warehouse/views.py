@@ -9,7 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from include.errors import ConfigurationError
-from include.warehouse.tables import UTC, model_ledger
+from include.warehouse.columns import UTC
+from include.warehouse.tables import model_ledger
 
 Query = sa.Select[Any] | sa.CompoundSelect[Any]
 

@@ -5,25 +5,21 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from bench import child
 from bench.progress import Progress
 from bench.report import as_markdown, as_text
-from bench.scores import benchmark, budgets, entities, loads, plan, postgres, sites
+from bench.scores import benchmark, budgets, entities, loads, plan, sites
 from bench.scores.plan import Case, Sizes
 from bench.scores.scoring import PARTS
 from bench.stopwatch import stopwatch
 from bench.training.outcomes import Outcome, Outcomes
 from include.features.retrieval import entity_frame
-from include.settings import WarehouseAddress
 from include.use_cases.flight_delay.declaration import USE_CASE
-from tests.conftest import TEMPLATE, fresh_database
 
 SIZES = Sizes(
     load=2000,
@@ -41,33 +37,14 @@ GIVEN = asdict(SIZES)
 
 @pytest.fixture
 def base(history: Path, tmp_path: Path) -> Path:
-    """A home as the benchmark makes one: landed nights and a champion."""
+    """A home as the benchmark makes one: landed nights and a champion, here in both roles."""
     folder = tmp_path / "base"
     folder.mkdir()
     (folder / "home").symlink_to(history)
-    (folder / benchmark.CHAMPION).write_text('{"trees": 9, "leaves": 99}', encoding="utf-8")
+    serving = {"version": "1", "trees": 9, "leaves": 99}
+    models = json.dumps({plan.LARGE: serving, plan.TRAINED: serving})
+    (folder / plan.MODELS).write_text(models, encoding="utf-8")
     return folder
-
-
-@pytest.fixture
-def one_server(postgres_server: WarehouseAddress, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Write to the Postgres that all tests share instead of starting one each time."""
-
-    @contextmanager
-    def database(_folder: Path) -> Iterator[WarehouseAddress]:
-        yield from fresh_database(postgres_server, TEMPLATE)
-
-    monkeypatch.setattr(postgres, "database", database)
-
-
-@pytest.fixture
-def in_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Do the work of the children here; what they are given and answer travels as JSON."""
-
-    def run(function: str, **arguments: Any) -> Any:
-        return json.loads(json.dumps(child.load(function)(**json.loads(json.dumps(arguments)))))
-
-    monkeypatch.setattr(child, "run", run)
 
 
 @pytest.fixture
@@ -104,7 +81,7 @@ def test_everything_is_measured_and_agrees(
     assert all(budget.met is not None for budget in found.budgets)
     text, page = as_text(found), as_markdown([(found, {})])
     assert "2,000 score rows into Postgres" in text
-    assert "The model has 9 trees" in text
+    assert "The large model has 9 trees" in text
     assert "| monitor |" in page
     json.dumps(found.figures)
     assert not list(tmp_path.glob("site-*"))

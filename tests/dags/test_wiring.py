@@ -17,6 +17,7 @@ from airflow.sdk import CronPartitionTimetable, CronTriggerTimetable, Partitione
 from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
+from include import catalog
 from include.datasets.nyc_flights.declaration import DATASET
 from include.declare_model import ModelPolicy, Retraining
 from include.orchestration import policy
@@ -49,7 +50,10 @@ def test_features_announce_the_dataset_and_nothing_else_does(bag: DagBag) -> Non
         if task.outlets
     }
 
-    assert outlets == {("nyc_flights_nightly", "build_features"): [dataset_asset(DATASET)]}
+    assert outlets == {
+        (f"{name}_nightly", "build_features"): [dataset_asset(catalog.dataset(name))]
+        for name in catalog.dataset_names()
+    }
 
 
 def test_a_use_case_night_starts_from_the_announcement(bag: DagBag) -> None:
@@ -67,7 +71,11 @@ def test_only_a_drifted_night_starts_a_training_and_never_a_backfill(bag: DagBag
         for task in dag.tasks
         if isinstance(task, TriggerDagRunOperator)
     }
-    assert starts == {("flight_delay_nightly", "retrain"): ("flight_delay_train", True)}
+    assert starts == {
+        (f"{name}_nightly", "retrain"): (f"{name}_train", True)
+        for name in catalog.use_case_names()
+        if catalog.use_case(name).retraining.on_drift
+    }
 
 
 def test_a_use_case_may_declare_that_drift_starts_nothing() -> None:
@@ -90,7 +98,7 @@ def test_readiness_is_watched_every_ten_minutes_whatever_the_nights_do(bag: DagB
 
     assert isinstance(watch.timetable, CronTriggerTimetable)
     assert watch.timetable.expression == "*/10 * * * *"
-    assert watch.task_ids == ["refresh_readiness"]
+    assert watch.task_ids == ["keep_watch"]
     assert watch.tags == {"nightshift", "operations"}
 
 

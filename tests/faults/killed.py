@@ -1,17 +1,14 @@
-"""Runs one stage and kills its own process, hard, at a named point.
+"""Runs one stage in a child and kills the child, hard, at a named point.
 
-`python -m tests.faults.killed HOME STAGE DAY POINT MARKER`: the marker file is written at
-the point itself, so that a test can prove it was reached.
+The marker file is written at the point itself, so that a test can prove it was reached.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Callable
 from contextlib import contextmanager
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +21,16 @@ from tests.night.nights import STAGES
 LAKE, BEGIN, COMMIT = "after the first lake write", "after begin", "before the commit ends"
 
 
-def main(home: str, stage: str, day: str, point: str, marker: str) -> None:
-    """Run the stage for the day; does not return when the point is reached."""
+def run(home: Path, stage: str, night: Window, point: str, marker: Path) -> None:
+    """Run the stage for a night; does not return when the point is reached."""
 
     def die() -> None:
-        Path(marker).write_text(point)
+        marker.write_text(point)
         os.kill(os.getpid(), signal.SIGKILL)
 
     PLANTS[point](die)
-    with opened(Path(home)) as workspace:
-        STAGES[stage](workspace, Window.night(date.fromisoformat(day)), 35)
+    with opened(home) as workspace:
+        STAGES[stage](workspace, night, 35)
 
 
 def after(owner: Any, name: str, act: Callable[[], None]) -> None:
@@ -76,6 +73,3 @@ PLANTS: dict[str, Callable[[Callable[[], None]], None]] = {
     BEGIN: lambda die: after(StageRun, "begin", die),
     COMMIT: _inside_commit,
 }
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -26,7 +26,7 @@ from include.scoring.spool import Spool
 from include.settings import Settings
 from include.warehouse.stages import StageRun
 from include.workspace import Workspace, open_workspace
-from tests.faults import children
+from tests import children
 from tests.faults.killed import COMMIT, LAKE, PLANTS, after, before
 from tests.model_nights import CASE, NIGHTS, wire
 from tests.planted import NOW

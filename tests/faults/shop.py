@@ -19,11 +19,12 @@ from include.warehouse.days import day_states
 from include.warehouse.engine import Warehouse, open_warehouse
 from include.warehouse.runs import RunContext
 from include.warehouse.stages import StageResult, stage_run
-from include.warehouse.staging import content_hashes, staged
+from include.warehouse.staging import staged
 from include.warehouse.tables import score_runs, stage_runs
 from include.warehouse.use_cases import apply, history_of, use_case_tables
 from include.window import Window
 from tests.warehouse.conftest import USE_CASE
+from tests.warehouse.scores import content_hashes
 
 STAGE = "score"
 TABLES = use_case_tables(USE_CASE)

@@ -13,6 +13,9 @@ from adbc_driver_manager import dbapi
 Hook = Callable[[str], None]
 """Called with the text of a statement before it is sent."""
 
+READING = ("SELECT", "SET", "SHOW")
+"""How statements begin that write nothing."""
+
 _BULK = [
     (dbapi.Cursor, "execute"),
     (dbapi.Cursor, "executemany"),

@@ -13,6 +13,7 @@ from include.scoring.said import said
 from include.settings import Settings
 from include.warehouse.engine import open_warehouse
 from include.warehouse.use_cases import history_of
+from tests.faults.matrix import Fault, meets
 from tests.faults.shop import (
     NOON,
     TABLES,
@@ -31,6 +32,14 @@ def nothing(days: Sequence[date]) -> pd.DataFrame:
     return first(days).iloc[:0]
 
 
+@meets(
+    Fault(
+        "Storage and processes",
+        "the clock goes back between two runs",
+        "score: validity begins after all that was said before",
+        "no two versions of a score are valid at once",
+    )
+)
 @pytest.mark.parametrize("hours", [(-1, -2, -3), (5, -48, 1), (0, 0, 0)], ids=str)
 def test_runs_on_a_clock_that_went_back_never_overlap(
     shop: Settings, hours: tuple[float, ...]

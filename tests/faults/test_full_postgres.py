@@ -18,6 +18,7 @@ from include.errors import StorageUnavailable
 from include.settings import Settings, WarehouseAddress
 from include.warehouse.engine import open_warehouse
 from tests.conftest import TEMPLATE, administer, fresh_database, postgres_settings
+from tests.faults.matrix import Fault, meets
 from tests.faults.shop import WEEK, context, open_shop, publish, second, see
 
 SIZE, ROOM = 4_000_000, 200_000
@@ -68,6 +69,14 @@ def shop(home: Path, postgres_server: WarehouseAddress) -> Iterator[Settings]:
         yield settings
 
 
+@meets(
+    Fault(
+        "Storage and processes",
+        "the disk below Postgres is full",
+        "score: one transaction",
+        "an error that says so; the scores from before stand",
+    )
+)
 @pytest.mark.parametrize(
     "moved",
     [

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from include.settings import REPOSITORY, WarehouseAddress
+from include.settings import WarehouseAddress
 from include.warehouse.stages import day_states
 from include.window import Window
+from tests import children
 from tests.conftest import fresh_database
+from tests.copied import copy_of
+from tests.faults import killed
 from tests.faults.killed import BEGIN, COMMIT, LAKE
-from tests.history import connect, copy_of, on_postgres, opened
+from tests.faults.matrix import Fault, meets
+from tests.history import connect, on_postgres, opened
 from tests.night.nights import DAYS, STAGES, night, visible
+from tests.night.stages import without_pages
 from tests.planted import PLANTED, PLANTED_USE_CASE
 
 DAY = DAYS.days[3]
@@ -23,11 +26,19 @@ DAY = DAYS.days[3]
 MATURE = DAYS.days[1]
 SUBJECTS = {
     "ingest": PLANTED.name,
+    "quality": PLANTED.name,
     "features": PLANTED.name,
     "score": PLANTED_USE_CASE.name,
     "outcomes": PLANTED_USE_CASE.name,
+    "performance": PLANTED_USE_CASE.name,
     "monitor": PLANTED_USE_CASE.name,
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_pages() -> Iterator[None]:
+    with without_pages():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -73,15 +84,25 @@ def home(request: pytest.FixtureRequest, base: Path, tmp_path: Path) -> Iterator
         yield path
 
 
+@meets(
+    Fault(
+        "Storage and processes",
+        "a stage is killed (`kill -9`): begun, written to the lake, or about to commit",
+        "every stage: days are `writing` until the commit",
+        "the next run does the day again, to the same tables",
+    )
+)
 @pytest.mark.parametrize(
     ("stage", "point", "home"),
     [
         (stage, point, database)
         for stage, points in {
             "ingest": [LAKE, COMMIT],
+            "quality": [COMMIT],
             "features": [LAKE, COMMIT],
             "score": [LAKE, COMMIT],
             "outcomes": [BEGIN, COMMIT],
+            "performance": [COMMIT],
             "monitor": [BEGIN, COMMIT],
         }.items()
         for point in points
@@ -97,20 +118,12 @@ def test_a_killed_stage_heals_on_the_next_run(
     with opened(home) as workspace:
         for earlier in list(STAGES)[: list(STAGES).index(stage)]:
             STAGES[earlier](workspace, Window.night(DAY), 35)
-    died = subprocess.run(
-        [sys.executable, "-m", "tests.faults.killed", home, stage, str(DAY), point, marker],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert died.returncode == -9, died.stderr[-2000:]
+    assert children.killed(killed.run, home, stage, Window.night(DAY), point, marker)
     assert marker.read_text() == point
 
     with opened(home) as workspace:
         with workspace.warehouse.reading() as connection:
-            half_done = MATURE if stage == "outcomes" else DAY
+            half_done = MATURE if stage in ("outcomes", "performance") else DAY
             (state,) = day_states(connection, stage, SUBJECTS[stage], [half_done]).values()
         assert state.state == "writing"
         night(workspace, DAY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from include.settings import Settings
 from include.warehouse import migrate
 from include.warehouse.tables import readiness, score_runs, stage_runs
 from include.workspace import Workspace, open_workspace
-from tests.faults import children
+from tests import children
+from tests.faults.matrix import Fault, meets
 from tests.faults.serving import POINTS, PUBLISHED, die, fill_up, score_pinned
 from tests.model_nights import CASE, NIGHTS, crown, fitted, frames, prepare, wire
 from tests.planted import NOW
@@ -63,6 +65,14 @@ def visible(workspace: Workspace) -> dict[str, object]:
     }
 
 
+@meets(
+    Fault(
+        "Storage and processes",
+        "scoring is killed between predicting, the lake and the warehouse",
+        "score: days are `writing` until the commit",
+        "no score is visible before the commit; the next run gives the tables of a quiet one",
+    )
+)
 @pytest.mark.parametrize("point", POINTS)
 def test_a_kill_between_the_parts_of_scoring_heals(
     service: Workspace, rows: Path, undisturbed: dict[str, object], tmp_path: Path, point: str
@@ -79,6 +89,14 @@ def test_a_kill_between_the_parts_of_scoring_heals(
     assert [name for name in undisturbed if repr(found[name]) != repr(undisturbed[name])] == []
 
 
+@meets(
+    Fault(
+        "Storage and processes",
+        "there is no room for what was predicted",
+        "score: the spool",
+        "an error that names the file and says what to do; the next run heals it",
+    )
+)
 @pytest.mark.parametrize("place", ["spool", "lake"])
 def test_no_room_for_what_was_scored_is_told_and_heals(
     service: Workspace, rows: Path, undisturbed: dict[str, object], tmp_path: Path, place: str
@@ -86,7 +104,7 @@ def test_no_room_for_what_was_scored_is_told_and_heals(
     told = tmp_path / "told"
     with children.running(fill_up, service.settings, rows, place, told) as child:
         assert children.ended(child) == 0
-    assert "File too large" in told.read_text()
+    assert re.search(rf"/{place}/.*File too large.* free space", told.read_text(), re.DOTALL)
     assert len(read(service)) == 0
     assert "done" not in states(service, "score").values()
     score(service, CASE, NIGHTS)
@@ -94,6 +112,14 @@ def test_no_room_for_what_was_scored_is_told_and_heals(
     assert [name for name in undisturbed if repr(found[name]) != repr(undisturbed[name])] == []
 
 
+@meets(
+    Fault(
+        "Storage and processes",
+        "one day is scored by two models at once",
+        "score: one lock per stage and use case",
+        "one after the other; the later one's scores stand, the earlier one's are revisions",
+    )
+)
 def test_two_models_at_once_are_heard_one_after_the_other(
     service: Workspace, rows: Path, tmp_path: Path
 ) -> None:

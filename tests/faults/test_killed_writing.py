@@ -11,10 +11,11 @@ import sqlalchemy as sa
 from include.settings import Settings
 from include.warehouse.engine import open_warehouse
 from include.warehouse.staging import SCHEMA, drop, orphans
-from tests.faults import children
+from tests import children
 from tests.faults.conftest import Shops
+from tests.faults.matrix import Fault, meets
 from tests.faults.shop import Seen, publish_second, runs, see
-from tests.faults.statements import before_every_statement
+from tests.faults.statements import READING, before_every_statement
 
 
 def die(settings: Settings, place: int, marker: Path) -> None:
@@ -32,6 +33,14 @@ def die(settings: Settings, place: int, marker: Path) -> None:
         publish_second(settings)
 
 
+@meets(
+    Fault(
+        "Storage and processes",
+        "publishing scores is killed before any one of its statements",
+        "score: one transaction",
+        "readers see the scores from before or from after; the next run gives the same hash",
+    )
+)
 def test_a_kill_before_any_statement_leaves_before_or_after_and_heals(
     shops: Shops, tmp_path: Path
 ) -> None:
@@ -45,6 +54,8 @@ def test_a_kill_before_any_statement_leaves_before_or_after_and_heals(
 
     wrong: list[str] = []
     for place, statement in enumerate(statements):
+        if statement.startswith(READING):
+            continue  # what is left is the same as before the next statement that writes
         marker = tmp_path / f"{place}"
         with shops() as settings:
             with children.running(die, settings, place, marker) as child:
@@ -71,7 +82,8 @@ def _require_leftovers_found(settings: Settings, statements: list[str]) -> None:
         left = orphans(connection)
         if not warehouse.is_sqlite:
             made = statements.index("COMMIT", _create(statements))
-            assert len(left) >= len(statements) - made - 5, "but for the last statements"
+            deaths = [it for it in statements[made:] if not it.startswith(READING)]
+            assert len(left) >= len(deaths) - 5, "but for the last statements"
         for name in left:
             drop(connection, name)
         assert orphans(connection) == []

@@ -16,6 +16,7 @@ from include.training.fit import Fitted
 from include.training.model import Model
 from include.warehouse.use_cases import apply
 from include.workspace import Workspace
+from tests.faults.matrix import Fault, meets
 from tests.model_nights import CASE, NIGHTS, crown, fitted
 from tests.scoring.conftest import service
 from tests.scoring.models import REGRESSION, TABLES, read, regression, states, stump
@@ -40,6 +41,14 @@ def spoilt(candidate: Candidate, leaf: str) -> Candidate:
     return replace(candidate, model=Model.assemble(again, facts))
 
 
+@meets(
+    Fault(
+        "The model",
+        "a model gives nothing but NaN",
+        "score: checks while staging",
+        "an error that names the model's column and day; the scores from before stand",
+    )
+)
 @pytest.mark.parametrize("published", [False, True], ids=["first time", "over published days"])
 def test_a_model_of_nothing_but_nan_publishes_nothing(service: Workspace, published: bool) -> None:
     if published:

@@ -15,8 +15,9 @@ from include.warehouse.engine import open_warehouse
 from include.warehouse.locks import lock
 from include.warehouse.tables import score_runs
 from include.window import Window
-from tests.faults import children
+from tests import children
 from tests.faults.conftest import Shops
+from tests.faults.matrix import Fault, meets
 from tests.faults.shop import (
     STAGE,
     USE_CASE,
@@ -39,6 +40,14 @@ def hold(settings: Settings, held: Event, over: Event) -> None:
     warehouse.dispose()
 
 
+@meets(
+    Fault(
+        "Storage and processes",
+        "somebody else holds the lock beyond the time-out",
+        "score: its lock",
+        "an error that names the holder; nothing is written",
+    )
+)
 def test_a_lock_held_beyond_the_time_out_names_its_holder(shop: Settings) -> None:
     before, held, over = see(shop), children.CONTEXT.Event(), children.CONTEXT.Event()
     warehouse = open_warehouse(shop)
@@ -67,6 +76,14 @@ def backfill(settings: Settings, window: Window, here: Event, there: Event) -> N
     warehouse.dispose()
 
 
+@meets(
+    Fault(
+        "Storage and processes",
+        "two backfills of one window run at once",
+        "score: its lock",
+        "one after the other; the tables and the number of changes are those of one",
+    )
+)
 @pytest.mark.parametrize(
     "windows",
     [

@@ -18,6 +18,7 @@ from include.settings import Settings, WarehouseAddress
 from include.warehouse import engine
 from include.warehouse.engine import open_warehouse
 from tests.faults.conftest import Shops
+from tests.faults.matrix import Fault, meets
 from tests.faults.shop import (
     WEEK,
     context,
@@ -27,11 +28,10 @@ from tests.faults.shop import (
     second,
     see,
 )
-from tests.faults.statements import before_every_statement
+from tests.faults.statements import READING, before_every_statement
 
 GONE = (StorageUnavailable, LockHeld)
 """Both are tried again; the second is what a broken lock connection is told as."""
-READING = ("SELECT", "SET", "SHOW")
 
 
 def heavy(days: Sequence[date]) -> pd.DataFrame:
@@ -48,6 +48,14 @@ def publish_heavy(settings: Settings, between: Callable[[], None] = lambda: None
         warehouse.dispose()
 
 
+@meets(
+    Fault(
+        "Storage and processes",
+        "Postgres goes away before any one of the statements that write",
+        "score: one transaction, and a transient error",
+        "the task is tried again and ends well",
+    )
+)
 def test_postgres_going_away_before_any_write(shops: Shops, request: pytest.FixtureRequest) -> None:
     """Every connection is cut, those of the bulk load too: tried again it ends well."""
     statements: list[str] = []
@@ -101,6 +109,14 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "BUSY_SECONDS", 0.1)
 
 
+@meets(
+    Fault(
+        "Storage and processes",
+        "somebody's own transaction holds the scores",
+        "score: the time-out of the database",
+        "an error that says so; nothing is written, the next run ends well",
+    )
+)
 @pytest.mark.parametrize("batches", [0, 1, 3])
 @pytest.mark.usefixtures("impatient")
 def test_a_write_lock_of_somebody_else_is_told(shops: Shops, batches: int) -> None:
@@ -164,6 +180,14 @@ def _room(schema: str, pages: int) -> Iterator[None]:
         sa.event.remove(sa.Engine, "engine_connect", limit)
 
 
+@meets(
+    Fault(
+        "Storage and processes",
+        "the disk is full at any page of SQLite's file or of its temporary store",
+        "score: one transaction",
+        "an error that says so; the scores from before stand",
+    )
+)
 @pytest.mark.parametrize("schema", ["main", "temp"])
 def test_a_full_disk_at_any_page_of_sqlite(shops: Shops, schema: str) -> None:
     """The file, or the temporary store of the staging, has ever more room, until it suffices."""

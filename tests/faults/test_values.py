@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from include.errors import DataError
 from include.settings import Settings
 from include.warehouse.engine import open_warehouse
+from tests.faults.matrix import Fault, meets
 from tests.faults.shop import (
     OPENING,
     TABLES,
@@ -56,6 +57,7 @@ ODD = (
     "".join(random.Random(5).choices(string.ascii_letters, k=2_000)),
     "".join(random.Random(6).choices([chr(it) for it in range(0x4E00, 0x9FFF)], k=666)),
 )
+
 TEN_KILOBYTES = "x" * 10_000
 
 
@@ -87,6 +89,14 @@ HASHES: dict[tuple[str, ...], list[str]] = {}
 """Customers → hashes on the database that came first."""
 
 
+@meets(
+    Fault(
+        "Storage and processes",
+        "keys have quotes, unicode, NUL bytes",
+        "score: bound values on both databases",
+        "they come back as they were, each its own",
+    )
+)
 def test_odd_keys_come_back_and_are_told_apart(shop: Settings) -> None:
     customers = ODD
     opened = run(shop, of(customers), "odd", 1)
@@ -119,6 +129,14 @@ def spoilt(column: str, value: object) -> Rows:
     return rows
 
 
+@meets(
+    Fault(
+        "The model",
+        "a prediction is missing, not a number or infinite",
+        "score: checks while staging",
+        "an error that names column and day; nothing is published",
+    )
+)
 @pytest.mark.parametrize(
     ("column", "value"),
     [
@@ -165,6 +183,14 @@ def double(rows: Rows) -> Rows:
     return made
 
 
+@meets(
+    Fault(
+        "The model",
+        "an entity is scored twice",
+        "score: checks while staging",
+        "an error that names the key; nothing is published",
+    )
+)
 @pytest.mark.parametrize("rows", [double(second), double(of(ODD))], ids=["plain", "odd"])
 def test_a_key_that_comes_twice_is_refused(shop: Settings, rows: Rows) -> None:
     before = see(shop)

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import pytest
 
 from include.declare import FeatureView
-from include.errors import ConfigurationError, DaysStopped, RowsLost
+from include.errors import ConfigurationError, DaysStopped, RowsLost, SchemaBreak
 from include.features import build
 from include.features.build import build_features, current_days, features_as_known
 from include.ingestion.landing import ingest
@@ -41,6 +41,55 @@ def test_a_day_that_has_not_landed_is_named_and_the_others_are_built(workspace: 
         build_features(workspace, PLANTED, Window(DAY, AFTER))
     assert set(stopped.value.reasons) == {AFTER}
     assert len(workspace.lake.read("nyc_flights/features/carrier_delays", [DAY])) > 10
+
+
+def test_a_declaration_may_gain_columns_features_and_better_words(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flights, *others = PLANTED.tables
+    worded = [replace(it, description="?") for it in flights.columns if it.name != "air_time"]
+    before = replace(PLANTED, tables=(replace(flights, columns=tuple(worded)), *others))
+    window = Window(BEFORE, DAY)
+    ingest(workspace, before, window)
+    build_features(workspace, before, window)
+
+    assert ingest(workspace, PLANTED, Window.night(DAY)).done == (DAY,)
+    written = build.sql_of
+    monkeypatch.setattr(
+        build,
+        "sql_of",
+        lambda dataset, name: written(dataset, name).replace("carrier,", "carrier, 1 AS one,"),
+    )
+    assert build_features(workspace, PLANTED, Window.night(DAY)).done == (DAY,)
+    for table, added in (("flights", "air_time"), ("features/carrier_delays", "one")):
+        rows = workspace.lake.read(f"nyc_flights/{table}").to_pandas()
+        has = rows.groupby("data_day")[added].apply(lambda it: it.notna().any())
+        assert has.to_dict() == {BEFORE: False, DAY: True}, table
+
+
+def test_a_column_that_became_another_type_is_refused_and_never_cut_to_fit(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest(workspace, PLANTED, Window.night(DAY))
+    build_features(workspace, PLANTED, Window.night(DAY))
+    written = build.sql_of
+    monkeypatch.setattr(
+        build,
+        "sql_of",
+        lambda dataset, name: written(dataset, name).replace(
+            "count(*) AS flights_28d", "count(*) + 0.5::DOUBLE AS flights_28d"
+        ),
+    )
+    with pytest.raises(SchemaBreak, match="flights_28d is long there and double now"):
+        build_features(workspace, PLANTED, Window.night(DAY))
+
+    flights, *others = PLANTED.tables
+    retyped = [
+        replace(it, type="float64") if it.name == "distance" else it for it in flights.columns
+    ]
+    other = replace(PLANTED, tables=(replace(flights, columns=tuple(retyped)), *others))
+    with pytest.raises(SchemaBreak, match="distance is long there and double now"):
+        ingest(workspace, other, Window.night(DAY))
 
 
 def test_rates_are_those_counted_by_hand(workspace: Workspace) -> None:

@@ -15,6 +15,7 @@ from include.errors import (
     SourceNotReady,
     SourceUnreachable,
     StorageUnavailable,
+    TransientError,
     UsageError,
 )
 from include.ingestion import quarantine
@@ -24,6 +25,7 @@ from include.warehouse import tables
 from include.warehouse.stages import day_states
 from include.window import Window
 from include.workspace import Workspace, open_workspace
+from tests.faults.matrix import Fault, meets
 from tests.planted import PLANTED, Faults
 
 on_sqlite = pytest.mark.parametrize("warehouse_settings", ["sqlite"], indirect=True)
@@ -131,6 +133,14 @@ def test_a_schema_break_stops_its_day_only(
     assert ingest(workspace, PLANTED, Window(BEFORE, AFTER)).done == (DAY,)
 
 
+@meets(
+    Fault(
+        "The source",
+        "a snapshot loses a column",
+        "ingest: the declared schema",
+        "the newest day stops; the snapshot from before stays",
+    )
+)
 @on_sqlite
 def test_a_snapshot_that_breaks_stops_the_newest_day_and_keeps_the_one_before(
     workspace: Workspace, faults: Faults
@@ -145,6 +155,18 @@ def test_a_snapshot_that_breaks_stops_the_newest_day_and_keeps_the_one_before(
     assert workspace.lake.written("nyc_flights/planes") == before
     faults.heal()
     assert ingest(workspace, PLANTED, Window(DAY, AFTER)).done == (AFTER,)
+
+
+@on_sqlite
+def test_a_snapshot_that_breaks_is_told_also_when_only_an_older_day_is_due(
+    workspace: Workspace, faults: Faults
+) -> None:
+    ingest(workspace, PLANTED, Window(BEFORE, DAY))
+    faults.change("weather", BEFORE, lambda frame: frame.assign(temp=frame["temp"] + 1))
+    faults.change("planes", DAY, lambda frame: frame.rename(columns={"seats": "chairs"}))
+    with pytest.raises(DaysStopped, match="seats is missing"):
+        ingest(workspace, PLANTED, Window.night(DAY), heal_days=1)
+    assert states(workspace) == {BEFORE: "done", DAY: "stopped"}
 
 
 @on_sqlite
@@ -208,6 +230,14 @@ def test_rows_of_another_day_are_not_taken(workspace: Workspace, faults: Faults)
         ingest(workspace, PLANTED, Window.night(DAY))
 
 
+@meets(
+    Fault(
+        "The source",
+        "the source does not answer",
+        "ingest: an error of the kind that is tried again",
+        "nothing is written; the next run that finds it lands the day",
+    )
+)
 @on_sqlite
 def test_a_source_out_of_reach_is_transient(workspace: Workspace, faults: Faults) -> None:
     faults.unreachable = True
@@ -215,8 +245,19 @@ def test_a_source_out_of_reach_is_transient(workspace: Workspace, faults: Faults
         ingest(workspace, PLANTED, Window.night(DAY))
     assert states(workspace) == {}
     assert rows_of(workspace, tables.stage_runs)[0]["status"] == "failed"
+    assert issubclass(SourceUnreachable, TransientError)
+    faults.heal()
+    assert ingest(workspace, PLANTED, Window.night(DAY)).done == (DAY,)
 
 
+@meets(
+    Fault(
+        "The source",
+        "the source is never ready",
+        "ingest: says when to ask again, until its time is up",
+        "the day is absent, and says so; once the source has it, it lands",
+    )
+)
 @on_sqlite
 def test_a_source_not_ready_is_waited_for_then_given_up(
     workspace: Workspace, faults: Faults
@@ -258,6 +299,14 @@ def test_days_outside_history_are_refused(workspace: Workspace) -> None:
         ingest(workspace, PLANTED, Window.night(date(2014, 6, 1)))
 
 
+@meets(
+    Fault(
+        "Storage and processes",
+        "the lake cannot be written",
+        "ingest: the lake",
+        "an error that names the path; the day stays due",
+    )
+)
 @on_sqlite
 def test_a_lake_that_cannot_be_written_leaves_the_day_due(
     workspace: Workspace, tmp_path: Path
@@ -269,12 +318,20 @@ def test_a_lake_that_cannot_be_written_leaves_the_day_due(
     assert ingest(workspace, PLANTED, Window.night(DAY)).done == (DAY,)
 
 
+@meets(
+    Fault(
+        "Storage and processes",
+        "the warehouse cannot be opened",
+        "opening it, before any stage",
+        "one line that names it and says what to check",
+    )
+)
 def test_a_warehouse_that_cannot_be_written_is_said_clearly(settings, tmp_path: Path) -> None:
     blocked = tmp_path / "blocked"
     blocked.write_text("not a folder")
     address = replace(settings.warehouse, database=str(blocked / "warehouse.db"))
     with (
-        pytest.raises(StorageUnavailable, match="blocked"),
+        pytest.raises(StorageUnavailable, match=r"blocked.* check the path"),
         open_workspace(replace(settings, warehouse=address)) as workspace,
     ):
         ingest(workspace, PLANTED, Window.night(DAY))

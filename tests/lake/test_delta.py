@@ -112,6 +112,17 @@ def test_a_table_that_may_widen_takes_other_columns_and_keeps_the_old_rows(tmp_p
     assert [(row["value"], row["another"]) for row in found] == [(1, None), (None, 2)]
 
 
+def test_a_large_day_is_replaced_and_then_added_to(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
+    lake.replace_days("d/t", rows_of((DAYS[0], 1), (DAYS[1], 2)), DAYS[:2])
+    lake.replace_days("d/t", rows_of((DAYS[1], 3)), [DAYS[1]])
+    version = lake.append("d/t", rows_of((DAYS[1], 4)).to_reader())
+    assert content(lake) == [(DAYS[0], 1), (DAYS[1], 3), (DAYS[1], 4)]
+    assert lake.version("d/t") == version
+    lake.replace_days("d/t", rows_of((DAYS[1], 5)), [DAYS[1]])
+    assert content(lake) == [(DAYS[0], 1), (DAYS[1], 5)]
+
+
 def test_a_lake_at_versions_reads_them_and_nothing_else(tmp_path: Path) -> None:
     lake = Lake(str(tmp_path))
     lake.replace_days("d/t", rows_of((DAYS[0], 1), (DAYS[1], 2)), DAYS[:2])

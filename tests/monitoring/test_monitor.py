@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,10 @@ from include.monitoring.monitor import monitor, verdicts
 from include.scoring.score import score
 from include.training.model import REFERENCE
 from include.warehouse.days import DayState, write_days
+from include.warehouse.monitoring_tables import drift_metrics, drift_verdicts
 from include.warehouse.stages import day_states
-from include.warehouse.tables import drift_metrics, stage_runs
+from include.warehouse.tables import stage_runs
+from include.warehouse.use_cases import use_case_tables
 from include.window import Window
 from include.workspace import Workspace
 from tests.model_nights import CASE, NIGHTS, crown, fitted, frames, land, prepare, wire
@@ -51,6 +53,11 @@ def _read(workspace: Workspace) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[c.name for c in drift_metrics.columns])
 
 
+def _measures() -> int:
+    """Return how many measures a night has whose labels are not mature."""
+    return len(fitted().reference.profiles) - 1
+
+
 def _states(workspace: Workspace) -> dict[date, str]:
     with workspace.warehouse.reading() as connection:
         found = day_states(connection, "monitor", CASE.name)
@@ -62,9 +69,9 @@ def test_every_watched_column_is_measured_on_every_scored_night(scored: Workspac
     found, profile = _read(scored), fitted().reference
 
     assert result.done == NIGHTS.days
-    assert len(found) == len(NIGHTS) * len(profile.columns)
+    assert len(found) == len(NIGHTS) * _measures()
     assert set(found["reference_id"]) == {profile.id}
-    assert set(found["kind"]) == {"feature", "prediction"}
+    assert set(found["kind"]) == {it.kind for it in profile.profiles} - {"label"}
     known = found["value"].notna()
     assert (found["drifted"] == (found["value"] > found["threshold"]))[known].all()
     features = found[found["kind"] == "feature"]
@@ -194,17 +201,110 @@ def test_a_page_that_fails_is_noted_and_the_numbers_are_kept(
     result = monitor(scored, CASE, NIGHTS)
     assert f"the report of {NIGHTS.start} could not be written: disk full" in result.notes
     assert set(_states(scored).values()) == {"done"}
-    assert len(_read(scored)) == len(NIGHTS) * len(fitted().reference.columns)
+    assert len(_read(scored)) == len(NIGHTS) * _measures()
 
 
-def test_verdicts_are_read_from_the_warehouse(scored: Workspace) -> None:
+def test_verdicts_are_read_from_the_warehouse_as_they_were_said(scored: Workspace) -> None:
     result = monitor(scored, CASE, NIGHTS)
     with scored.warehouse.reading() as connection:
         found = verdicts(connection, CASE, NIGHTS.days)
         assert verdicts(connection, CASE, []) == []
-    assert [verdict.data_day for verdict in found] == list(NIGHTS.days)
-    counts = [f"{v.data_day}: {v.words.partition(' columns')[0]}" for v in found]
-    assert all(note.startswith(count) for note, count in zip(result.notes, counts, strict=False))
+        versions = connection.execute(sa.select(drift_verdicts.c.model_version)).scalars()
+        assert set(versions) == {"1"}
+    assert list(result.notes[: len(NIGHTS)]) == [f"{it.data_day}: {it.words}" for it in found]
+    moved = _read(scored).query("kind in ('feature', 'missing', 'categories') and drifted == True")
+    for verdict in found:
+        mine = moved[moved["data_day"] == verdict.data_day]
+        assert verdict.moved == mine["column_name"].nunique()
+        told = mine.drop_duplicates("column_name")["importance"].sum()
+        assert verdict.weight == pytest.approx(told / _importance_watched())
+        assert mine["words"].notna().all()
+
+
+def _importance_watched() -> float:
+    watched = [it.name for it in fitted().reference.columns if it.kind == "feature"]
+    return sum(fitted().model.facts.importance[name] for name in watched)
+
+
+def test_a_verdict_is_replaced_with_its_night(
+    scored: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monitor(scored, CASE, NIGHTS)
+    rows = frames()
+    shifted = {n: rows[n] + 1000 for n in rows.columns if "__" in n}
+    wire(monkeypatch, rows.assign(**shifted))
+    day = NIGHTS.days[2]
+    land(scored, [day], content="landed again")
+    score(scored, CASE, Window.night(day))
+    monitor(scored, CASE, NIGHTS)
+    with scored.warehouse.reading() as connection:
+        found = verdicts(connection, CASE, NIGHTS.days)
+    assert [it.data_day for it in found if it.drifted] == [day]
+
+
+def _mature(workspace: Workspace, day: date, content: str = "first", late: float = 0.0) -> None:
+    """Write the outcomes of a data day's target date, and that they are done."""
+    target = day + timedelta(days=1)
+    table = use_case_tables(CASE).outcomes
+    planned = frames()[frames()["target_date"] == target]
+    rows = [
+        {
+            "target_date": target,
+            **{name: row[name] for name in CASE.key_names},
+            "label": late,
+            "matured_at": workspace.now,
+            "run_id": "a run",
+        }
+        for row in planned.to_dict("records")
+    ]
+    state = DayState(target, "done", "a run", "in", content, workspace.now)
+    with workspace.warehouse.transaction() as connection:
+        connection.execute(sa.delete(table).where(table.c.target_date == target))
+        connection.execute(sa.insert(table), rows)
+        write_days(connection, "outcomes", CASE.name, [state])
+
+
+def test_a_night_is_measured_again_once_its_labels_are_mature(scored: Workspace) -> None:
+    monitor(scored, CASE, NIGHTS)
+    before, day = _read(scored), NIGHTS.days[1]
+    _mature(scored, day, late=1.0)
+    assert monitor(scored, CASE, NIGHTS).done == (day,)
+    found = _read(scored)
+
+    (label,) = found[found["kind"] == "label"].to_dict("records")
+    assert (label["data_day"], label["column_name"]) == (day, "label")
+    assert label["drifted"] and label["words"].startswith("100% instead of")
+    pd.testing.assert_frame_equal(
+        found[found["kind"] != "label"][VALUES].reset_index(drop=True), before[VALUES]
+    )
+    with scored.warehouse.reading() as connection:
+        (verdict,) = verdicts(connection, CASE, [day])
+    assert "; labels 100% instead of" in verdict.words
+    assert not monitor(scored, CASE, NIGHTS).changed
+
+
+def test_restated_outcomes_are_measured_again(scored: Workspace) -> None:
+    day = NIGHTS.days[1]
+    _mature(scored, day, late=1.0)
+    monitor(scored, CASE, NIGHTS)
+    _mature(scored, day, content="restated", late=0.0)
+    assert monitor(scored, CASE, NIGHTS).done == (day,)
+    found = _read(scored)
+    (label,) = found[found["kind"] == "label"].to_dict("records")
+    assert label["words"] is None or label["words"].startswith("0% instead of")
+
+
+def test_labels_in_a_window_are_those_of_its_nights(scored: Workspace) -> None:
+    for place, day in enumerate(NIGHTS.days[:3]):
+        _mature(scored, day, late=place % 2)
+    for day in NIGHTS:
+        monitor(scored, CASE, Window.night(day))
+    by_night = _read(scored)[VALUES]
+    with scored.warehouse.transaction() as connection:
+        connection.exec_driver_sql("DELETE FROM stage_days WHERE stage = 'monitor'")
+    monitor(scored, CASE, NIGHTS)
+    pd.testing.assert_frame_equal(_read(scored)[VALUES], by_night, check_exact=True)
+    assert (by_night["kind"] == "label").sum() == 3
 
 
 def test_a_scored_night_without_rows_is_done_without_numbers(scored: Workspace) -> None:

@@ -1,4 +1,4 @@
-"""A drifted night is worth a training: when, and when not."""
+"""Drift that lasts is worth a training: when, and when not."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import pytest
 import sqlalchemy as sa
 
 from include.declare import UseCase
-from include.declare_model import Retraining
+from include.declare_model import Monitoring, Retraining
 from include.monitoring import retraining
 from include.monitoring.monitor import STAGE
 from include.monitoring.retraining import wanted
 from include.use_cases.flight_delay.declaration import USE_CASE
 from include.warehouse.days import DayState, write_days
+from include.warehouse.monitoring_tables import acknowledgements, drift_verdicts, incidents
 from include.warehouse.runs import close_run, open_run
-from include.warehouse.tables import drift_metrics
 from include.window import Window
 from include.workspace import Workspace
 
@@ -25,25 +25,28 @@ WEEK = timedelta(days=7)
 CASE: UseCase = replace(USE_CASE, retraining=Retraining(on_drift=True, cool_down=WEEK))
 
 
-def monitored(workspace: Workspace, day: date, moved: int, of: int = 4) -> None:
-    """Record a night of which so many feature columns moved; half of them is drift."""
-    row = {"use_case": CASE.name, "data_day": day, "kind": "feature", "method": "psi"}
-    row |= {"threshold": 0.1, "reference_id": "r", "importance": 0.1}
+def monitored(workspace: Workspace, *drifted: bool, last: date = NIGHT) -> None:
+    """Record nights up to the last one, and whether each drifted."""
     at = datetime(2013, 10, 8, tzinfo=UTC)
+    days = [last - timedelta(days=ago) for ago in range(len(drifted))][::-1]
+    rows = [
+        {
+            "use_case": CASE.name,
+            "data_day": day,
+            "model_version": "1",
+            "drifted": moved,
+            "notable": moved,
+            "moved": 20 * moved,
+            "watched": 38,
+            "weight": 0.6 * moved,
+            "words": "drift: 20 of 38 columns moved" if moved else "no drift",
+        }
+        for day, moved in zip(days, drifted, strict=True)
+    ]
+    done = [DayState(day, "done", "a run", "i", "o", at) for day in days]
     with workspace.warehouse.transaction() as connection:
-        connection.execute(
-            sa.insert(drift_metrics),
-            [
-                {
-                    **row,
-                    "column_name": f"feature_{place}",
-                    "value": 0.5 if place < moved else 0.01,
-                    "drifted": place < moved,
-                }
-                for place in range(of)
-            ],
-        )
-        write_days(connection, STAGE, CASE.name, [DayState(day, "done", "a run", "i", "o", at)])
+        connection.execute(sa.insert(drift_verdicts), rows)
+        write_days(connection, STAGE, CASE.name, done)
 
 
 def trained(workspace: Workspace, ago: timedelta, status: str, stage: str = "train") -> None:
@@ -56,22 +59,57 @@ def trained(workspace: Workspace, ago: timedelta, status: str, stage: str = "tra
             close_run(connection, run_id, workspace.now, status=status)
 
 
-def test_a_drifted_night_wants_a_training_and_says_why(workspace: Workspace) -> None:
-    monitored(workspace, NIGHT, moved=3)
+def acknowledged(workspace: Workspace, kind: str = "drift", until: datetime | None = None) -> None:
+    """Record an open incident that somebody has silenced."""
+    opened = {"subject": CASE.name, "kind": kind, "cause": "", "severity": "warning"}
+    opened |= {"detail": "drift", "since": workspace.now, "last_seen": workspace.now}
+    with workspace.warehouse.transaction() as connection:
+        made = connection.execute(sa.insert(incidents).values(**opened))
+        (incident,) = made.inserted_primary_key or (None,)
+        said = {"incident": incident, "actor": "kim", "reason": "new terminal"}
+        connection.execute(
+            sa.insert(acknowledgements).values(**said, at=workspace.now, until=until)
+        )
+
+
+def test_drift_that_lasts_wants_a_training_and_says_why(workspace: Workspace) -> None:
+    monitored(workspace, True, False, True)
     assert wanted(workspace, CASE, NIGHT) == (
-        "night of 2013-10-07, drift: 3 of 4 columns moved (drift from 50%), first "
-        "feature_0 (0.50 above 0.10), feature_1 (0.50 above 0.10), feature_2 (0.50 above 0.10)"
+        "2 of the last 3 nights drifted, newest 2013-10-07, drift: 20 of 38 columns moved"
     )
 
 
-def test_a_night_without_drift_or_not_monitored_wants_none(workspace: Workspace) -> None:
-    monitored(workspace, NIGHT, moved=1)
+def test_a_use_case_may_ask_after_a_single_night(workspace: Workspace) -> None:
+    monitored(workspace, False, True)
+    eager = replace(CASE, monitoring=Monitoring(persistence=(1, 1)))
+    assert wanted(workspace, eager, NIGHT) == (
+        "1 night drifted, newest 2013-10-07, drift: 20 of 38 columns moved"
+    )
+
+
+def test_one_drifted_night_or_one_not_monitored_wants_none(workspace: Workspace) -> None:
+    monitored(workspace, False, False, True)
     assert wanted(workspace, CASE, NIGHT) is None
-    assert wanted(workspace, CASE, date(2013, 10, 6)) is None
+    assert wanted(workspace, CASE, NIGHT + timedelta(days=1)) is None
+
+
+def test_acknowledged_drift_asks_for_nothing_until_its_date(workspace: Workspace) -> None:
+    monitored(workspace, True, True)
+    acknowledged(workspace, until=workspace.now + timedelta(hours=1))
+    assert wanted(workspace, CASE, NIGHT) is None
+    later = workspace.now + timedelta(hours=2)
+    awake = replace(workspace, context=replace(workspace.context, now=later))
+    assert wanted(awake, CASE, NIGHT) is not None
+
+
+def test_what_else_is_acknowledged_silences_no_drift(workspace: Workspace) -> None:
+    monitored(workspace, True, True)
+    acknowledged(workspace, kind="stopped")
+    assert wanted(workspace, CASE, NIGHT) is not None
 
 
 def test_a_use_case_may_declare_that_drift_asks_for_nothing(workspace: Workspace) -> None:
-    monitored(workspace, NIGHT, moved=4)
+    monitored(workspace, True, True)
     silent = replace(CASE, retraining=Retraining(on_drift=False))
     assert wanted(workspace, silent, NIGHT) is None
 
@@ -83,7 +121,7 @@ def test_a_use_case_may_declare_that_drift_asks_for_nothing(workspace: Workspace
 def test_a_training_is_followed_by_a_cool_down(
     workspace: Workspace, ago: timedelta, asks: bool, status: str
 ) -> None:
-    monitored(workspace, NIGHT, moved=4)
+    monitored(workspace, True, True)
     trained(workspace, ago, status)
     assert (wanted(workspace, CASE, NIGHT) is not None) is asks
 
@@ -92,7 +130,7 @@ def test_a_training_is_followed_by_a_cool_down(
 def test_a_training_that_failed_does_not_silence_the_next_night(
     workspace: Workspace, status: str
 ) -> None:
-    monitored(workspace, NIGHT, moved=4)
+    monitored(workspace, True, True)
     trained(workspace, timedelta(hours=5), status)
     assert wanted(workspace, CASE, NIGHT) is not None
 
@@ -103,7 +141,7 @@ def test_a_training_that_failed_does_not_silence_the_next_night(
 def test_a_training_that_runs_is_waited_for_unless_it_must_have_died(
     workspace: Workspace, ago: timedelta, asks: bool
 ) -> None:
-    monitored(workspace, NIGHT, moved=4)
+    monitored(workspace, True, True)
     eager = replace(CASE, retraining=Retraining(cool_down=timedelta(0)))
     trained(workspace, ago, "running")
     assert (wanted(workspace, eager, NIGHT) is not None) is asks
@@ -112,13 +150,13 @@ def test_a_training_that_runs_is_waited_for_unless_it_must_have_died(
 def test_runs_of_other_stages_are_no_trainings(workspace: Workspace) -> None:
     from include.training import train
 
-    monitored(workspace, NIGHT, moved=4)
+    monitored(workspace, True, True)
     trained(workspace, timedelta(hours=1), "done", stage="score")
     assert wanted(workspace, CASE, NIGHT) is not None
     assert retraining.TRAINING == train.STAGE
 
 
 def test_an_old_night_that_is_repeated_wants_none(workspace: Workspace) -> None:
-    monitored(workspace, NIGHT, moved=4)
-    monitored(workspace, NIGHT + timedelta(days=1), moved=0)
+    monitored(workspace, True, True)
+    monitored(workspace, False, last=NIGHT + timedelta(days=1))
     assert wanted(workspace, CASE, NIGHT) is None

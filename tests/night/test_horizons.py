@@ -6,22 +6,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import sqlalchemy as sa
 
 from include.declare import UseCase
+from include.declare_model import Baseline
 from include.features.build import build_features
 from include.ingestion.landing import ingest
 from include.monitoring.monitor import monitor
 from include.scoring.score import score
-from include.training import registry
+from include.training import ledger, registry
 from include.training.train import train
 from include.warehouse.tables import readiness
 from include.warehouse.use_cases import UseCaseTables, apply, use_case_tables
 from include.window import Window
 from include.workspace import Workspace
-from tests.history import HISTORY, copy_of, opened
+from tests.copied import copy_of
+from tests.history import HISTORY, opened
+from tests.night.stages import without_pages
 from tests.planted import PLANTED, PLANTED_USE_CASE
 
 FIRST, SECOND = date(2013, 10, 1), date(2013, 10, 2)
@@ -50,6 +54,7 @@ TWO_DAYS = TwoDays(
         **vars(PLANTED_USE_CASE),
         "name": "two_days",
         "horizons": (1, 2),
+        "baseline": Baseline("airline_week", "the airline's share of late flights of a week", 7),
         "training": SHORT,
         "gate": replace(PLANTED_USE_CASE.gate, worst=0.5, too_good=0.9, slices=()),
     }
@@ -61,7 +66,7 @@ TABLES = use_case_tables(TWO_DAYS)
 def two_nights(history: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """Two nights, one after the other, with a model of the use case's own."""
     home = copy_of(history, tmp_path_factory.mktemp("horizons") / "home")
-    with opened(home) as workspace:
+    with without_pages(), opened(home) as workspace:
         apply(workspace.warehouse, TWO_DAYS)
         registry.init(workspace.settings, [TWO_DAYS.name])
         train(workspace, TWO_DAYS, HISTORY.end, promote=True, actor="test")
@@ -77,6 +82,24 @@ def two_nights(history: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def ask(workspace: Workspace, query: sa.Select[tuple[object, ...]]) -> list[tuple[object, ...]]:
     with workspace.warehouse.reading() as connection:
         return [tuple(row) for row in connection.execute(query)]
+
+
+def test_the_model_is_measured_beside_the_declared_baseline(two_nights: Workspace) -> None:
+    with two_nights.warehouse.reading() as connection:
+        serving = ledger.champion(connection, TWO_DAYS.name)
+        assert serving is not None
+        entry = ledger.registration(connection, TWO_DAYS.name, serving.model_version)
+    assert entry is not None
+    evidence = entry.evidence
+    theirs = evidence["baselines"]["airline_week"]
+    assert theirs["rows"] == evidence["model"]["rows"]
+    assert 0.4 < theirs["metrics"]["auc"]["value"] < 0.6
+    told = evidence["declared_baseline"]
+    gain = evidence["model"]["metrics"]["auc"]["value"] - theirs["metrics"]["auc"]["value"]
+    assert told["gain"]["value"] == pytest.approx(gain) and told["silent"] < 0.01 * theirs["rows"]
+    card = (Path(urlsplit(serving.artifact_uri).path) / "card.md").read_text(encoding="utf-8")
+    assert "the airline's share of late flights of a week" in card
+    assert "Airline week" in card
 
 
 def test_each_night_scores_each_target_date_once(two_nights: Workspace) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -13,9 +14,18 @@ from include.training import ledger
 from include.warehouse import tables
 from include.warehouse.use_cases import use_case_tables
 from include.window import Window
-from tests.history import copy_of, opened
-from tests.night.nights import DAYS, STAGES, count_runs, everything, night, visible
+from tests.copied import copy_of
+from tests.faults.matrix import Fault, meets
+from tests.history import opened
+from tests.night.nights import DAYS, STAGES, night, visible
+from tests.night.stages import without_pages
 from tests.planted import PLANTED, PLANTED_USE_CASE, Faults
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_pages() -> Iterator[None]:
+    with without_pages():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -98,28 +108,14 @@ def test_one_join_gives_every_score_its_lineage(in_order: Path) -> None:
 
 
 def test_nothing_this_version_fills_is_empty(in_order: Path) -> None:
-    filled = ["stage_days", "stage_runs", "score_runs", "model_ledger", "drift_metrics"]
-    filled += ["validation_results", "quarantine"]
+    filled = ["stage_days", "stage_runs", "score_runs", "model_ledger", "model_performance"]
+    filled += ["drift_metrics", "drift_verdicts", "validation_results", "quarantine"]
+    filled += ["data_quality"]
     with opened(in_order) as workspace, workspace.warehouse.reading() as connection:
         for name in filled:
             table = tables.metadata.tables[name]
             count = connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
             assert count > 0, name
-
-
-def test_running_any_stage_again_writes_one_run_and_nothing_else(in_order: Path) -> None:
-    with opened(in_order) as workspace:
-        before = everything(workspace)
-        for stage in STAGES.values():
-            for window, heal_days in (
-                (Window.night(DAYS.end), PLANTED.heal_days),
-                (Window.night(DAYS.start), 0),
-                (DAYS, 0),
-            ):
-                runs = count_runs(workspace)
-                assert not stage(workspace, window, heal_days).changed
-                assert count_runs(workspace) == runs + 1
-        assert_same(everything(workspace), before)
 
 
 def test_out_of_order(night_home: Path, expected: dict[str, object]) -> None:
@@ -152,3 +148,31 @@ def test_as_one_window(night_home: Path, expected: dict[str, object]) -> None:
         for stage in STAGES.values():
             stage(workspace, DAYS, 0)
         assert_same(visible(workspace), expected)
+
+
+@meets(
+    Fault(
+        "The source",
+        "features are stale: a day they look back on has landed again",
+        "score: what each day's features were computed from",
+        "the day is not scored and the command that builds them is named; once built it is",
+    )
+)
+def test_stale_features_are_not_scored(night_home: Path, faults: Faults) -> None:
+    first, second = DAYS.days[:2]
+    both = Window(first, second)
+    scores = use_case_tables(PLANTED_USE_CASE).scores
+    with opened(night_home) as workspace:
+        faults.change("flights", first, lambda rows: rows.assign(arrival_delay=90))
+        for stage in ("ingest", "features"):
+            STAGES[stage](workspace, both, 0)
+        faults.heal()
+        assert STAGES["ingest"](workspace, both, 0).done == (first,)
+        with pytest.raises(DaysStopped, match="features are older than what they are") as stale:
+            STAGES["score"](workspace, both, 0)
+        assert set(stale.value.reasons) == {first, second}
+        assert f"./nightshift features nyc_flights --from {second}" in stale.value.reasons[second]
+        with workspace.warehouse.reading() as connection:
+            assert connection.scalar(sa.select(sa.func.count()).select_from(scores)) == 0
+        STAGES["features"](workspace, both, 0)
+        assert STAGES["score"](workspace, both, 0).done == (first, second)

@@ -7,65 +7,47 @@ truncated by `known_at`, whatever partition the rows are in, and must be equal t
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
-import sqlalchemy as sa
 
 from include.features.build import build_features, feature_tables
 from include.features.retrieval import entity_frame
 from include.ingestion.landing import ingest
 from include.lake import fingerprint
-from include.lake.delta import Lake
-from include.settings import Settings
-from include.warehouse import migrate, tables
+from include.warehouse import migrate
 from include.window import Window
-from include.workspace import Workspace, open_workspace
-from tests.planted import NOW, PLANTED, PLANTED_USE_CASE, Faults
+from include.workspace import Workspace
+from tests.contracts.truncation import truncated
+from tests.copied import copy_of
+from tests.history import opened
+from tests.planted import PLANTED, PLANTED_USE_CASE, Faults
 
 BACK, AHEAD = timedelta(days=32), timedelta(days=2)
+SUMMER = date(2013, 7, 17)
 
 
-@pytest.fixture
-def workspace(settings: Settings) -> Iterator[Workspace]:
-    with open_workspace(settings, now=NOW) as opened:
-        migrate.upgrade(opened.warehouse)
-        yield opened
+@pytest.fixture(scope="module")
+def summer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home in which the days around a plain night have landed and have features."""
+    home = tmp_path_factory.mktemp("summer") / "home"
+    with opened(home) as workspace:
+        land(workspace, SUMMER)
+    return home
 
 
-def truncated(workspace: Workspace, day: date, folder: Path) -> Workspace:
-    """Return a workspace whose lake holds only rows known at the cut-off of `day`."""
-    cutoff = pa.scalar(PLANTED.cutoff(day), pa.timestamp("us", tz="UTC"))
-    lake = Lake(str(folder / "lake"))
-    for table in PLANTED.tables:
-        name = f"{PLANTED.name}/{table.name}"
-        rows = workspace.lake.read(name)
-        known = rows.filter(pc.less_equal(rows.column("known_at"), cutoff))
-        if table.kind == "snapshot":
-            lake.overwrite(name, known, "truncated", "none")
-        else:
-            days = rows.column("data_day").unique().to_pylist()
-            lake.replace_days(name, known, days)
-            assert len(known) < len(rows), f"{name}: nothing of the future to leave out"
-    database = folder / "warehouse.db"
-    with sqlite3.connect(workspace.warehouse.address.database) as original:
-        original.backup(sqlite3.connect(database))
-    address = replace(workspace.settings.warehouse, database=str(database))
-    settings = replace(workspace.settings, lake=lake.root, warehouse=address)
-    with open_workspace(settings, now=NOW) as opened:
-        with opened.warehouse.transaction() as connection:
-            connection.execute(
-                sa.delete(tables.stage_days).where(tables.stage_days.c.stage == "features")
-            )
-        build_features(opened, PLANTED, Window.night(day))
-        return opened
+def land(workspace: Workspace, day: date) -> None:
+    migrate.upgrade(workspace.warehouse)
+    window = around(day)
+    ingest(workspace, PLANTED, window)
+    build_features(workspace, PLANTED, window)
+
+
+def around(day: date) -> Window:
+    return Window(max(day - BACK, PLANTED.first_day), day + AHEAD)
 
 
 def features_of(workspace: Workspace, day: date) -> dict[str, str]:
@@ -75,15 +57,11 @@ def features_of(workspace: Workspace, day: date) -> dict[str, str]:
     }
 
 
-def nothing(workspace: Workspace, faults: Faults, day: date) -> None:
-    """A plain night."""
-
-
 def landed_again(workspace: Workspace, faults: Faults, day: date) -> None:
     """A day before the night is restated and lands again after it was built."""
     older = day - timedelta(days=3)
     faults.change("flights", older, lambda f: f.assign(arrival_delay=f["arrival_delay"] + 40))
-    window = Window(day - BACK, day + AHEAD)
+    window = around(day)
     before = features_of(workspace, day)
     assert ingest(workspace, PLANTED, window).done == (older,)
     assert day in build_features(workspace, PLANTED, window).done
@@ -101,46 +79,50 @@ def after_midnight(workspace: Workspace, faults: Faults, day: date) -> None:
 
     before = features_of(workspace, day + timedelta(days=1))
     faults.change("flights", day, plant)
-    window = Window(day - BACK, day + AHEAD)
-    ingest(workspace, PLANTED, window)
-    build_features(workspace, PLANTED, window)
+    ingest(workspace, PLANTED, around(day))
+    build_features(workspace, PLANTED, around(day))
     assert features_of(workspace, day + timedelta(days=1)) != before
 
 
 @pytest.mark.parametrize(
-    ("day", "disturb"),
+    "day",
     [
-        (date(2013, 7, 17), nothing),
-        (date(2013, 3, 10), nothing),  # clocks go forward
-        (date(2013, 11, 3), nothing),  # clocks go back
-        (date(2013, 12, 31), nothing),  # the replay wraps around
-        (date(2013, 7, 17), landed_again),
-        (date(2013, 7, 17), after_midnight),
+        date(2013, 3, 10),  # clocks go forward
+        date(2013, 11, 3),  # clocks go back
+        date(2013, 12, 31),  # the replay wraps around
     ],
 )
-def test_a_night_knows_nothing_of_the_future(
-    workspace: Workspace,
-    faults: Faults,
-    tmp_path: Path,
-    day: date,
-    disturb: Callable[[Workspace, Faults, date], None],
-) -> None:
-    window = Window(max(day - BACK, PLANTED.first_day), day + AHEAD)
-    ingest(workspace, PLANTED, window)
-    build_features(workspace, PLANTED, window)
-    disturb(workspace, faults, day)
+def test_a_night_knows_nothing_of_the_future(tmp_path: Path, day: date) -> None:
+    with opened(tmp_path / "home") as workspace:
+        land(workspace, day)
+        assert_honest(workspace, day, tmp_path)
 
-    past = truncated(workspace, day, tmp_path)
-    with open_workspace(past.settings, now=NOW) as truncated_workspace:
-        assert features_of(truncated_workspace, day) == features_of(workspace, day)
+
+@pytest.mark.parametrize("disturb", [landed_again, after_midnight])
+def test_a_disturbed_night_knows_nothing_of_the_future(
+    summer: Path, faults: Faults, tmp_path: Path, disturb: Callable[[Workspace, Faults, date], None]
+) -> None:
+    with opened(copy_of(summer, tmp_path / "home")) as workspace:
+        disturb(workspace, faults, SUMMER)
+        assert_honest(workspace, SUMMER, tmp_path)
+
+
+def assert_honest(workspace: Workspace, day: date, folder: Path) -> None:
+    with truncated(workspace, PLANTED, day, folder) as past:
+        for table in ("flights", "schedule", "weather"):
+            name = f"{PLANTED.name}/{table}"
+            left, all_rows = (len(it.lake.read(name)) for it in (past, workspace))
+            assert left < all_rows, f"{name}: nothing of the future to leave out"
+        build_features(past, PLANTED, Window.night(day))
+        assert features_of(past, day) == features_of(workspace, day)
         pd.testing.assert_frame_equal(
-            entity_frame(truncated_workspace, PLANTED_USE_CASE, [day]),
+            entity_frame(past, PLANTED_USE_CASE, [day]),
             entity_frame(workspace, PLANTED_USE_CASE, [day]),
         )
 
 
 def test_a_feature_that_looks_ahead_would_be_caught(
-    workspace: Workspace, faults: Faults, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    summer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The proof can fail: features by day instead of by `known_at` differ."""
     from include.features import build
@@ -154,10 +136,8 @@ def test_a_feature_that_looks_ahead_would_be_caught(
         )
 
     monkeypatch.setattr(build, "sql_of", leaking)
-    day = date(2013, 7, 17)
-    window = Window(day - BACK, day + AHEAD)
-    ingest(workspace, PLANTED, window)
-    build_features(workspace, PLANTED, window)
-    past = truncated(workspace, day, tmp_path)
-    with open_workspace(past.settings, now=NOW) as truncated_workspace:
-        assert features_of(truncated_workspace, day) != features_of(workspace, day)
+    with opened(copy_of(summer, tmp_path / "home")) as workspace:
+        assert SUMMER in build_features(workspace, PLANTED, Window.night(SUMMER)).done
+        with truncated(workspace, PLANTED, SUMMER, tmp_path) as past:
+            build_features(past, PLANTED, Window.night(SUMMER))
+            assert features_of(past, SUMMER) != features_of(workspace, SUMMER)

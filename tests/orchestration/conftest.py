@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from include.orchestration import model_tasks, tasks
+from include.orchestration import model_tasks, quarantine_tasks, tasks
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def running(monkeypatch: pytest.MonkeyPatch, home: Any) -> dict[str, Any]:
         "partition_key": "2013-10-07",
         "params": {},
     }
-    for module in (tasks, model_tasks):
+    for module in (tasks, model_tasks, quarantine_tasks):
         monkeypatch.setattr(module, "get_current_context", lambda: context)
     monkeypatch.setenv("NIGHTSHIFT_HOME", str(home))
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", f"sqlite:///{home / 'warehouse.db'}")

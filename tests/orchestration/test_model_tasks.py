@@ -77,6 +77,12 @@ def test_every_answer_is_concluded(
     assert told == {"version": "4", "event": "promoted" if approved else "kept", "reason": "words"}
 
 
+def test_a_lost_answer_is_asked_for_by_command(concluded: list[dict[str, Any]]) -> None:
+    with pytest.raises(UsageError, match=r"lost the answer; .* approve flight_delay 4 --reason"):
+        model_tasks.promote("flight_delay", TRAINED, None)
+    assert concluded == []
+
+
 def test_training_returns_small_values_and_the_brief(
     installed: Workspace, running: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

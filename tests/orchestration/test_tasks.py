@@ -18,7 +18,13 @@ from airflow.sdk.exceptions import (
 
 from include.datasets.nyc_flights.declaration import DATASET
 from include.declare import UseCase
-from include.errors import DaysStopped, RowsLost, SourceNotReady
+from include.errors import (
+    ConfigurationError,
+    DaysStopped,
+    RowsLost,
+    SourceNotReady,
+    StorageUnavailable,
+)
 from include.orchestration import tasks
 from include.settings import Settings
 from include.use_cases.flight_delay.declaration import USE_CASE
@@ -103,6 +109,24 @@ def test_then_the_airflow_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (address.database, address.options) == ("scores", (("sslmode", "require"),))
 
 
+def test_a_source_finds_a_connection_that_only_airflow_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def stored(name: str) -> Connection:
+        if name != "shop":
+            raise AirflowNotFoundException(name)
+        return Connection(conn_id="shop", conn_type="postgres", host="db", password="p@ss:/word")
+
+    monkeypatch.setattr(Connection, "get", stored)
+
+    connections = tasks.task_settings({"AIRFLOW_CONN_STOCK": "aws://key:secret@"}).connections
+
+    assert (connections.get("shop").host, connections.get("shop").password) == ("db", "p@ss:/word")
+    assert connections.get("stock").kind == "aws"
+    with pytest.raises(ConfigurationError, match="AIRFLOW_CONN_OTHER"):
+        connections.get("other")
+
+
 def test_then_the_default(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
     def missing(_: str) -> Connection:
         raise AirflowNotFoundException("warehouse")
@@ -116,20 +140,70 @@ def test_then_the_default(monkeypatch: pytest.MonkeyPatch, settings: Settings) -
 
 @pytest.fixture
 def called(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[dict[str, Any]]]:
-    """The arguments that scoring, outcomes and monitoring are called with; they do nothing."""
-    calls: dict[str, list[dict[str, Any]]] = {"score": [], "outcomes": [], "monitor": []}
+    """The arguments that scoring, outcomes, performance and monitoring get; they do nothing."""
+    names = ("score", "outcomes", "performance", "monitor")
+    calls: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
 
     def stage(name: str) -> Callable[..., StageResult]:
         def run(_workspace: Workspace, use_case: UseCase, window: Window, **more: Any) -> Any:
             calls[name].append({"use_case": use_case.name, "window": window, **more})
-            return result(status="done", done=(DAY,))
+            notes = () if name == "score" else (f"{name} was here",)
+            return result(status="done", done=(DAY,), notes=notes)
 
         return run
 
     monkeypatch.setattr("include.scoring.score.score", stage("score"))
     monkeypatch.setattr("include.monitoring.outcomes.write_outcomes", stage("outcomes"))
+    monkeypatch.setattr("include.monitoring.performance.measure_performance", stage("performance"))
     monkeypatch.setattr("include.monitoring.monitor.monitor", stage("monitor"))
     return calls
+
+
+@pytest.fixture
+def landing(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The stages of the ingest task in the order they are called; they land and measure a day."""
+    calls: list[str] = []
+
+    def stage(name: str, **more: Any) -> Callable[..., StageResult]:
+        def run(*_: Any, **__: Any) -> StageResult:
+            calls.append(name)
+            return result(status="done", done=(DAY,), **more)
+
+        return run
+
+    monkeypatch.setattr("include.ingestion.landing.ingest", stage("ingest", notes=("landed",)))
+    monkeypatch.setattr(
+        "include.ingestion.quality.measure_quality", stage("quality", notes=("unusual",))
+    )
+    return calls
+
+
+def test_what_has_landed_is_measured(running: dict[str, Any], landing: list[str]) -> None:
+    assert tasks.ingest("nyc_flights")["notes"] == ["landed", "unusual"]
+    assert landing == ["ingest", "quality"]
+
+
+def test_days_beside_those_that_stop_are_measured(
+    running: dict[str, Any], landing: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: Any, **__: Any) -> StageResult:
+        raise DaysStopped("ingest", "nyc_flights", {DAY: "too few rows"})
+
+    monkeypatch.setattr("include.ingestion.landing.ingest", stop)
+    with pytest.raises(DaysStopped, match="too few rows"):
+        tasks.ingest("nyc_flights")
+    assert landing == ["quality"]
+
+
+def test_quality_that_cannot_be_measured_does_not_cost_the_night(
+    running: dict[str, Any], landing: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> StageResult:
+        raise StorageUnavailable("the disk is full")
+
+    monkeypatch.setattr("include.ingestion.quality.measure_quality", fail)
+    *_, note = tasks.ingest("nyc_flights")["notes"]
+    assert note == "the quality of the days was not measured: the disk is full"
 
 
 FORM = {
@@ -177,7 +251,9 @@ def test_a_drifted_night_asks_for_a_training(
     assert asked == [("flight_delay", DAY)]
     assert (told["day"], told["retrain"]) == ("2013-10-07", "everything moved")
     night = {"use_case": "flight_delay", "window": Window.night(DAY)}
-    assert called["monitor"] == called["outcomes"] == [{**night, "heal_days": DATASET.heal_days}]
+    asked_of_each = [{**night, "heal_days": DATASET.heal_days}]
+    assert called["outcomes"] == called["performance"] == called["monitor"] == asked_of_each
+    assert told["notes"][:3] == ["monitor was here", "outcomes was here", "performance was here"]
 
 
 def test_outcomes_that_fail_hide_no_verdict_and_are_not_swallowed(
@@ -189,7 +265,40 @@ def test_outcomes_that_fail_hide_no_verdict_and_are_not_swallowed(
     monkeypatch.setattr("include.monitoring.outcomes.write_outcomes", fail)
     with pytest.raises(RowsLost, match="two labels"):
         tasks.monitor("flight_delay")
-    assert len(called["monitor"]) == 1
+    assert len(called["performance"]) == len(called["monitor"]) == 1
+
+
+def test_digests_are_written_once_a_night_is_judged(
+    running: dict[str, Any], called: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    def write(_workspace: Workspace, use_case: UseCase, window: Window, **more: Any) -> Any:
+        calls.append((use_case.name, window, more, len(called["monitor"])))
+        return result(notes=("2013-W40: Yes: nothing speaks against it",))
+
+    monkeypatch.setattr("include.monitoring.digests.write_digests", write)
+    monkeypatch.setattr("include.monitoring.retraining.wanted", lambda *_: None)
+    told = tasks.monitor("flight_delay")
+    reach = {"heal_days": DATASET.heal_days}
+    assert calls == [("flight_delay", Window.night(DAY), reach, 1)]
+    assert told["notes"][-1] == "digest: 2013-W40: Yes: nothing speaks against it"
+
+
+def test_a_digest_that_fails_does_not_fail_the_night(
+    running: dict[str, Any],
+    called: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # The warehouse has no tables, so that the digest stage fails where it begins.
+    monkeypatch.setattr("include.monitoring.retraining.wanted", lambda *_: "everything moved")
+    told = tasks.monitor("flight_delay")
+    assert (told["status"], told["retrain"]) == ("done", "everything moved")
+    *_, note = told["notes"]
+    assert note.startswith("no digest: ") and "./nightshift init" in note
+    (record,) = [it for it in caplog.records if it.levelno == logging.ERROR]
+    assert "the digests of flight_delay were not written; its numbers are" in record.message
 
 
 def test_a_backfill_never_asks_for_one(

@@ -1,13 +1,12 @@
-"""Forgets the subject of `test_forget` and kills its own process, hard, at a named point.
+"""Forgets the subject of `test_forget` in a child and kills the child, hard, at a named point.
 
-`python -m tests.privacy.killed HOME POINT MARKER`: the marker is written at the point itself.
+The marker is written at the point itself.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -23,20 +22,16 @@ POINTS: dict[str, tuple[ModuleType, str]] = {
 }
 
 
-def main(home: str, point: str, marker: str) -> None:
+def run(home: Path, point: str, marker: Path) -> None:
     """Forget; does not return when the point is reached."""
     module, name = POINTS[point]
     original = getattr(module, name)
 
     def dying(*arguments: Any, **named: Any) -> None:
         original(*arguments, **named)
-        Path(marker).write_text(point)
+        marker.write_text(point)
         os.kill(os.getpid(), signal.SIGKILL)
 
     setattr(module, name, dying)
-    with opened(Path(home)) as workspace:
+    with opened(home) as workspace:
         erase(workspace)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

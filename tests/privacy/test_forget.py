@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -26,13 +24,13 @@ from include.ingestion import quarantine
 from include.ingestion.landing import ingest
 from include.lake import names
 from include.privacy.forget import Erasure, forget
-from include.settings import REPOSITORY
-from include.warehouse import roles, tables
+from include.warehouse import monitoring_tables, roles, tables
 from include.warehouse.locks import lock
 from include.warehouse.stages import RunContext, day_states
 from include.warehouse.use_cases import apply, use_case_tables
 from include.window import Window
 from include.workspace import Workspace, open_workspace
+from tests import children
 from tests.planted import NOW, PLANTED, PLANTED_USE_CASE, Faults
 
 SUBJECT = "N7SUBJECT'Ü"
@@ -76,6 +74,7 @@ def prepare(workspace: Workspace, faults: Faults) -> None:
     apply(workspace.warehouse, CASE)
     scored(workspace)
     decide(workspace)
+    ingest(workspace, PLANTED, Window.night(DAY))  # a decision makes its day due
 
 
 def scored(workspace: Workspace) -> None:
@@ -100,7 +99,8 @@ def decide(workspace: Workspace) -> None:
     (held,) = (
         row for row in quarantine.held(workspace.warehouse) if row["rule"] == "distance_plausible"
     )
-    decision = {name: held[name] for name in ("row_hash", "rule", "payload")}
+    copied = ("dataset", "table_name", "data_day", "row_hash", "rule", "payload")
+    decision = {name: held[name] for name in copied}
     told = {"actor": "ada", "reason": f"{SUBJECT} is real", "action": "correct", "at": NOW}
     with workspace.warehouse.transaction() as connection:
         connection.execute(sa.insert(tables.quarantine_decisions).values(**decision, **told))
@@ -108,6 +108,27 @@ def decide(workspace: Workspace) -> None:
             error=f"something about {SUBJECT!r}", notes=[f"{SUBJECT}, and {OTHER}", "nothing"]
         )
         connection.execute(failed)
+        connection.execute(
+            sa.insert(monitoring_tables.drift_verdicts).values(
+                use_case=CASE.name, data_day=DAY, model_version="1", drifted=True, notable=True,
+                moved=1, watched=1, weight=1.0, words=f"tail number {SUBJECT} 9% instead of 1%",
+            )
+        )  # fmt: skip
+        connection.execute(
+            sa.insert(monitoring_tables.drift_metrics).values(
+                use_case=CASE.name, data_day=DAY, column_name="tailnum", kind="feature",
+                method="jensenshannon", reference_id="r", words=f"{SUBJECT} 9% instead of 1%",
+            )
+        )  # fmt: skip
+        incident = {"subject": CASE.name, "kind": "drift", "cause": "", "severity": "warning"}
+        seen = {"detail": f"{SUBJECT} again", "since": NOW, "last_seen": NOW}
+        connection.execute(
+            sa.insert(monitoring_tables.incidents).values(incident=1, **incident, **seen)
+        )
+        known = {"actor": "ada", "reason": f"{SUBJECT} is known", "at": NOW}
+        connection.execute(
+            sa.insert(monitoring_tables.acknowledgements).values(incident=1, **known)
+        )
 
 
 def erase(workspace: Workspace, value: str = SUBJECT, **more: Any) -> Erasure:
@@ -294,17 +315,11 @@ def test_a_running_stage_is_waited_for(workspace: Workspace, faults: Faults) -> 
 def test_killed_in_the_middle_and_asked_again(
     workspace: Workspace, faults: Faults, tmp_path: Path, point: str
 ) -> None:
+    from tests.privacy import killed  # it imports this module
+
     prepare(workspace, faults)
     home, marker = workspace.settings.home, tmp_path / "reached"
-    died = subprocess.run(
-        [sys.executable, "-m", "tests.privacy.killed", home, point, marker],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert died.returncode == -9, died.stderr[-2000:]
+    assert children.killed(killed.run, home, point, marker)
     assert marker.read_text() == point
     (record,) = rows_of(workspace, tables.forgotten_subjects)
     assert record["finished_at"] is None

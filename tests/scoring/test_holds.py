@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from include.declare import UseCase
 from include.declare_model import Sanity
 from include.errors import DaysStopped, UsageError
+from include.features import build
 from include.scoring import holds
 from include.scoring.holds import Hold
 from include.scoring.release import release
@@ -209,6 +210,19 @@ def test_other_input_than_the_released_is_judged_anew(
     with pytest.raises(DaysStopped, match="held"):
         release(service, STRICT, LAST, actor="ada", reason="a strike")
     assert found(service, LAST).released_at is None
+
+
+def test_a_release_publishes_what_was_held_though_its_features_are_stale(
+    service: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    score(service, STRICT, EARLIER)
+    thin(service, monkeypatch)
+    with pytest.raises(DaysStopped):
+        score(service, STRICT, NIGHT)
+    monkeypatch.setattr(build, "current_days", lambda *_: [])
+    with pytest.raises(DaysStopped, match="its features are older than what they are computed"):
+        score(service, STRICT, NIGHT)
+    assert release(service, STRICT, LAST, actor="ada", reason="a strike").done == (LAST,)
 
 
 def test_a_release_publishes_what_the_held_model_said_whoever_is_champion_now(

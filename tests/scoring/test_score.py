@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -11,16 +12,18 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from include.errors import DataError, DaysStopped, NoChampion, RowsLost
+from include.errors import DataError, DaysStopped, NoChampion, RowsLost, StorageUnavailable
 from include.features import retrieval
 from include.lake import names
 from include.lake.delta import Lake
+from include.scoring import publication
 from include.scoring.score import score
 from include.training.model import TREES
 from include.warehouse.days import DayState, write_days
 from include.warehouse.tables import score_runs, stage_runs
 from include.window import Window
 from include.workspace import Workspace
+from tests.faults.matrix import Fault, meets
 from tests.model_nights import AS_OF, CASE, NIGHTS, crown, fitted, frames, land, prepare, wire
 from tests.scoring.models import TABLES, due, other_model, places, read, states, stump
 
@@ -144,6 +147,14 @@ def test_a_window_rescores_what_another_model_scored_and_a_night_does_not(
     assert set(read(service, TABLES.revisions)["model_version"]) == {"1"}
 
 
+@meets(
+    Fault(
+        "The model",
+        "the features of a day are half written",
+        "score: `stage_days`",
+        "the day stops and says what is missing; the others are scored",
+    )
+)
 def test_days_without_features_stop_and_the_others_are_scored(service: Workspace) -> None:
     missing, absent = NIGHTS.days[1], NIGHTS.days[2]
     with service.warehouse.transaction() as connection:
@@ -191,13 +202,41 @@ def test_without_a_champion_nothing_is_scored(
     assert states(workspace, "score") == {}
 
 
-def test_a_tampered_champion_is_refused_before_anything_is_written(service: Workspace) -> None:
+TOLD = "an error that names the file, before anything is written; with the file back it scores"
+
+
+@meets(
+    Fault(
+        "The model",
+        "the champion's file was tampered with",
+        "score: its SHA-256 against the ledger's",
+        TOLD,
+    ),
+    Fault("The model", "the champion's file is gone", "score: the file the ledger names", TOLD),
+)
+@pytest.mark.parametrize(
+    ("damage", "error", "words"),
+    [
+        (lambda it: it.write_bytes(it.read_bytes()[:-1] + b"x"), DataError, "has SHA-256"),
+        (Path.unlink, StorageUnavailable, "cannot be read"),
+    ],
+    ids=["tampered with", "gone"],
+)
+def test_a_champion_whose_file_is_not_the_registered_one_writes_nothing(
+    service: Workspace,
+    damage: Callable[[Path], object],
+    error: type[Exception],
+    words: str,
+) -> None:
     file = Path(service.settings.home / "models" / "1" / TREES)
-    file.write_bytes(file.read_bytes()[:-1] + b"x")
-    with pytest.raises(DataError, match=r"model\.ubj has SHA-256"):
+    saved = file.read_bytes()
+    damage(file)
+    with pytest.raises(error, match=rf"model\.ubj {words}"):
         score(service, CASE, NIGHTS)
     assert states(service, "score") == {}
     assert not service.lake.exists(names.scored(CASE))
+    file.write_bytes(saved)
+    assert score(service, CASE, NIGHTS).done == NIGHTS.days
 
 
 def test_a_lost_row_stops_everything(service: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,6 +264,31 @@ def test_a_run_killed_after_the_lake_was_written_is_healed_by_the_next(
     assert len(read(service)) == 0
     assert score(service, CASE, NIGHTS).done == NIGHTS.days
     assert len(read(service)) == len(due(NIGHTS.days))
+
+
+def test_a_window_written_to_the_lake_in_parts_has_every_row_once(
+    service: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed between two parts, too: its days are not done, and the next run heals them."""
+    monkeypatch.setattr(publication, "PARTITIONS", 2)
+    write, parts = Lake.replace_days, []
+
+    def die_at_the_second(lake: Lake, name: str, rows: Any, days: Any, **named: Any) -> int:
+        parts.append(days)
+        if len(parts) == 2:
+            raise KeyboardInterrupt
+        return write(lake, name, rows, days, **named)
+
+    with monkeypatch.context() as killed:
+        killed.setattr(Lake, "replace_days", die_at_the_second)
+        with pytest.raises(KeyboardInterrupt):
+            score(service, CASE, NIGHTS)
+    assert [tuple(part) for part in parts] == [NIGHTS.days[:2], NIGHTS.days[2:4]]
+    assert set(states(service, "score").values()) == {"writing"}
+
+    assert score(service, CASE, NIGHTS).done == NIGHTS.days
+    kept = service.lake.read(names.scored(CASE), NIGHTS.days).to_pandas()
+    assert sorted(kept["prediction"]) == sorted(read(service)["prediction"])
 
 
 def test_a_day_with_nothing_due_is_done_and_empty(service: Workspace) -> None:
@@ -303,6 +367,14 @@ def test_a_pinned_version_scores_though_another_is_champion(service: Workspace) 
     assert night.done == (), "a night leaves published days to the model that scored them"
 
 
+@meets(
+    Fault(
+        "The model",
+        "a category comes that the model never saw",
+        "score: categories of the model",
+        "it is scored as missing, and its reason says that the value is new",
+    )
+)
 def test_a_category_the_model_never_saw_is_scored_as_missing_and_called_new(
     service: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

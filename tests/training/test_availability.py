@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from include.declare import UseCase
+from include.declare_model import Baseline
 from include.errors import LeakFound
 from include.features import build
 from include.features.build import build_features
@@ -231,3 +232,29 @@ def test_what_lands_after_the_frame_was_read_changes_nothing(
     ingest(workspace, PLANTED, Window.night(LANDED.start))
     build_features(workspace, PLANTED, LANDED)
     assert not find_changes(workspace, CASE, data, LANDED.end)
+
+
+RATES = """
+SELECT days.data_day, days.data_day + 1 AS target_date, time_hour, carrier, flight,
+    avg((arrival_delay >= 15)::INTEGER) OVER (PARTITION BY days.data_day, carrier) AS baseline
+FROM days JOIN cutoffs USING (data_day)
+JOIN flights ON flights.data_day = days.data_day {known}
+"""
+
+
+@pytest.mark.parametrize("known", ["AND flights.known_at <= cutoffs.cutoff", ""])
+def test_a_baseline_that_looks_ahead_is_found(
+    workspace: Workspace, tmp_path: Path, known: str
+) -> None:
+    sql = Path(shutil.copytree(CASE.folder, tmp_path / "sql"))
+    (sql / "baseline.sql").write_text(RATES.format(known=known))
+    given = {field.name: getattr(CASE, field.name) for field in fields(UseCase)}
+    rule = Baseline("airline_day", "the airline's share of the day", 1)
+    case = Elsewhere(**{**given, "baseline": rule}, sql=sql)
+    data, found = checked(workspace, case)
+    if known:
+        assert not found
+        return
+    assert found.keys() == {"baseline"} and found["baseline"].source == "baseline.sql"
+    with pytest.raises(LeakFound, match=r"baseline \(baseline\.sql\) of data day .* changes when"):
+        leakage.refuse(workspace, case, data, LANDED.end)

@@ -413,6 +413,31 @@ def test_the_constant_baseline_is_beaten_or_not(auc: dict[str, float], words: st
     assert words in _text(_subject(_changed(model=model)))
 
 
+@pytest.mark.parametrize(
+    ("gain", "words"),
+    [
+        ((2.5, 1.0, 4.0), "The model clearly beats last week's mean (AUC +2.5000 [+1.0000, +4.0"),
+        ((0.5, -1.0, 2.0), "The model does not clearly beat last week's mean (AUC +0.5000"),
+        ((-2.0, -3.0, -1.0), "The model is worse than last week's mean (AUC -2.0000"),
+        (None, "Whether the model beats last week's mean is not recorded."),
+    ],
+)
+def test_the_declared_baseline_is_beaten_or_not(
+    gain: tuple[float, float, float] | None, words: str
+) -> None:
+    told = gain and dict(zip(("value", "lower", "upper"), gain, strict=True))
+    declared = {"name": "last_week", "meaning": "last week's mean", "gain": told, "silent": 12}
+    evidence = _changed(declared_baseline=declared)
+    evidence["baselines"]["last_week"] = {"metrics": {"auc": _estimate(0.6, 0.02)}}
+    text = _text(_subject(evidence))
+    section = _section(text, "What it is worth")
+    assert words in text.split("## ")[0] and words in section
+    assert (words in _section(text, "Limits")) == (gain is not None and gain[1] <= 0)
+    assert "| Last week |" in section and "0.6000 [0.5800, 0.6200]" in section
+    assert "Of 12 rows the declared baseline says nothing" in section
+    assert "than saying “last week”" not in section
+
+
 def test_errors_are_better_when_lower() -> None:
     model = {"metrics": {"mae": _estimate(17, 0.5)}, "rows": 2700, "days": 28}
     baselines = {"constant_median": {"metrics": {"mae": _estimate(19, 0.5)}}}

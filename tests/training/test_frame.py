@@ -44,6 +44,19 @@ def test_rows_are_the_flights_that_arrived_by_the_last_mature_date(workspace: Wo
     assert (merged["distance"] == merged["distance_due"]).all()
 
 
+def test_rows_due_are_counted_on_days_that_lie_in_the_span_with_every_target_date(
+    workspace: Workspace,
+) -> None:
+    prepare(workspace)
+    data = labelled_frame(workspace, CASE, AS_OF)
+    due = frames()[frames()["target_date"].between(data.span.start, data.span.end)]
+    assert data.due == dict(due["data_day"].value_counts())
+
+    twice = replace(CASE, horizons=(1, 2))
+    inside = labelled_frame(workspace, twice, AS_OF).due
+    assert set(data.due) - set(inside) == {data.span.end - timedelta(days=1)}
+
+
 def test_rows_are_ordered_by_key_and_the_hash_knows_their_content(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

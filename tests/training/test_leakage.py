@@ -16,6 +16,7 @@ from include.training import availability, leakage
 from include.training.availability import Change
 from include.training.frame import TrainingFrame
 from include.workspace import Workspace
+from tests.faults.matrix import Fault, meets
 from tests.model_nights import AS_OF, CASE, training_frame
 from tests.real_frames import LABEL
 
@@ -47,6 +48,14 @@ def test_real_flights_pass_and_what_was_done_is_logged(
     assert "not checked, the lake has no table nyc_flights/flights" in caplog.text
 
 
+@meets(
+    Fault(
+        "The model",
+        "a column that knows the label is among the features",
+        "train: the leak gate",
+        "the model is refused, and the column named",
+    )
+)
 def test_a_feature_that_tells_the_target_is_refused(workspace: Workspace) -> None:
     noisy = np.where(DRAWN.random(len(LATE)) < 0.03, 1 - LATE, LATE)
     error = refused(workspace, planted(arrived_late=noisy))

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from include.declare import UseCase
-from include.declare_model import Gate, Guardrails, Slice
+from include.declare_model import Baseline, Gate, Guardrails, Slice
 from include.training.evaluation.predictions import Predictions
 from include.training.guardrails import Contest
 from include.training.promotion import LEAST_DAYS, Verdict, judge
@@ -207,3 +207,27 @@ def test_protected_groups_must_be_treated_alike() -> None:
     fair = judge(case, contest).evidence["guardrails"]
     assert all(rail["passed"] for rail in fair if rail["name"] == "fairness")
     assert sum(rail["name"] == "fairness" for rail in fair) == 2
+
+
+@pytest.mark.parametrize(
+    ("least", "shift", "decision"),
+    [(None, 0.4, "promoted"), (0.0, 0.4, "refused"), (0.0, 0.0, "promoted"), (0.5, 0.0, "refused")],
+)
+def test_a_model_must_beat_the_declared_baseline_if_that_is_asked(
+    least: float | None, shift: float, decision: str
+) -> None:
+    rule = Baseline("same_hour", "the hour's mean of a week", 7, least_gain=least)
+    contest = _contest(gain=0.1, first=True)
+    knows = np.random.default_rng(9).normal(0.3, 0.1, len(contest.labels)) + shift * contest.labels
+    verdict = judge(replace(OPEN, baseline=rule), replace(contest, baseline=_predictions(knows)))
+    assert verdict.decision == decision
+    rails = {rail["name"]: rail for rail in verdict.evidence["guardrails"]}
+    if least is None:
+        assert "baseline" not in rails
+        return
+    assert rails["baseline"]["passed"] is (decision == "promoted")
+    assert (
+        f"of the hour's mean of a week by {'-' if shift else '+'}0." in rails["baseline"]["words"]
+    )
+    if decision == "refused":
+        assert verdict.reasons[0].startswith("baseline: auc is better than that of the hour's mean")

@@ -1,102 +1,42 @@
-"""Distances equal Evidently's, and thresholds come from the reference's own days."""
+"""The reference profile: what it holds, how it is read again, and what it refuses."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from evidently.legacy.calculations.stattests import jensenshannon_stat_test, wasserstein_stat_test
-from evidently.legacy.core import ColumnType
 
-from include.training.distance import jensen_shannon, wasserstein
-from include.training.reference import FLOOR, PREDICTION, build, distances_of
+from include.errors import ConfigurationError, DataError
+from include.lake import fingerprint
+from include.training.profiling import build
+from include.training.reference import (
+    DECISION,
+    LABEL,
+    PREDICTION,
+    ColumnProfile,
+    Reference,
+    load,
+)
 from include.training.split import as_days
-from tests.model_nights import CASE, fitted, frames
+from tests.model_nights import CASE, fitted, frames, training_frame
 from tests.real_frames import CATEGORICAL, feature_names
 
-NUMERIC = [name for name in feature_names() if name not in CATEGORICAL]
 
-
-@pytest.mark.parametrize("name", NUMERIC)
-def test_wasserstein_equals_evidently_on_real_columns(name: str) -> None:
-    rows = frames()
-    days, blocks = np.unique(as_days(rows["data_day"]), return_inverse=True)
-    expected, values = rows[name].iloc[:3000].astype(float), rows[name].astype(float)
-    found = wasserstein(expected.to_numpy(), values.to_numpy(), blocks, len(days))
-
-    for place in (0, 40, 80):
-        peer, _ = wasserstein_stat_test.func(
-            expected.dropna(), values[blocks == place].dropna(), ColumnType.Numerical, 0.1
-        )
-        assert found[place] == pytest.approx(peer, rel=1e-9, abs=1e-9)
-
-
-@pytest.mark.parametrize("name", CATEGORICAL)
-def test_jensen_shannon_equals_evidently_on_real_columns(name: str) -> None:
-    rows = frames()
-    days, blocks = np.unique(as_days(rows["data_day"]), return_inverse=True)
-    expected = rows[name].iloc[:3000]
-    found = jensen_shannon(expected, rows[name], blocks, len(days))
-
-    for place in (0, 40, 80):
-        peer, _ = jensenshannon_stat_test.func(
-            expected, rows.loc[blocks == place, name], ColumnType.Categorical, 0.1
-        )
-        assert found[place] == pytest.approx(peer, abs=1e-12)
-
-
-def test_distances_by_hand() -> None:
-    reference = np.array([0.0, 2.0])  # standard deviation 1
-    values, blocks = np.array([0.0, 2.0, 3.0, 3.0, 1.0]), np.array([0, 0, 1, 1, 2])
-    np.testing.assert_allclose(wasserstein(reference, values, blocks, 4), [0, 2, 1, np.nan])
-
-    shares = jensen_shannon(
-        pd.Series(["a", "a"]), pd.Series(["a", "b", None]), np.array([0, 1, 2]), 3
-    )
-    np.testing.assert_allclose(shares, [0, np.sqrt(np.log(2)), np.nan])
-
-
-def test_distances_of_a_day_do_not_depend_on_the_window_by_a_bit() -> None:
-    rows = frames().copy()
-    days, blocks = np.unique(as_days(rows["data_day"]), return_inverse=True)
-    rows.loc[blocks > 40, "carrier"] = "0" + rows["carrier"]
-    for name, method in (("carrier", "jensenshannon"), ("distance", "wasserstein")):
-        together = distances_of(rows[name].iloc[:500], rows[name], blocks, len(days), method)
-        one = rows[blocks == 30]
-        alone = distances_of(
-            rows[name].iloc[:500], one[name], np.zeros(len(one), dtype=np.intp), 1, method
-        )
-        assert together[30] == alone[0]
-
-
-def test_columns_without_values_have_no_distance() -> None:
-    blocks = np.array([0, 0])
-    gone = pd.Series([np.nan, np.nan])
-    for method in ("wasserstein", "jensenshannon"):
-        assert np.isnan(distances_of(gone, pd.Series([1.0, 2.0]), blocks, 1, method)).all()
-        assert np.isnan(distances_of(pd.Series([1.0, 2.0]), gone, blocks, 1, method)).all()
-
-
-@pytest.mark.parametrize("rate", [0.02, 0.1, 0.3])
-def test_no_more_reference_days_than_declared_lie_above_the_threshold(rate: float) -> None:
+def _build(**changes: Any) -> Reference:
     rows = frames().assign(prediction=0.5)
-    _, blocks = np.unique(as_days(rows["data_day"]), return_inverse=True)
-    monitoring = replace(CASE.monitoring, false_alarm_rate=rate)
-    profile = build(rows, blocks, feature_names(), CATEGORICAL, monitoring, seed=1)
-    count = int(blocks.max()) + 1
+    monitoring = replace(CASE.monitoring, **changes)
+    return build(rows, as_days(rows["data_day"]), feature_names(), CATEGORICAL, monitoring, seed=1)
 
-    tight = 0
-    for column in profile.columns:
-        found = distances_of(
-            profile.sample[column.name], rows[column.name], blocks, count, column.method
-        )
-        above = np.nanmean(found > column.threshold)
-        assert above <= rate
-        assert column.threshold >= FLOOR
-        tight += above > rate / 2
-    assert tight > 10, "thresholds that nothing ever exceeds are no thresholds"
+
+def _of(profile: Reference, kind: str) -> dict[str, ColumnProfile]:
+    return {it.name: it for it in profile.profiles if it.kind == kind}
 
 
 def test_the_profile_leaves_out_what_is_declared_and_what_was_learnt_by_heart() -> None:
@@ -107,13 +47,125 @@ def test_the_profile_leaves_out_what_is_declared_and_what_was_learnt_by_heart() 
     assert names[-1] == PREDICTION
     assert profile.columns[-1].kind == "prediction"
     assert len(profile.sample) == CASE.monitoring.reference_rows
-    unseen = profile.sample[PREDICTION].notna().mean()
-    assert 0.3 < unseen < 0.5, "28 of 76 days, less the gaps, were not fitted on"
+    for said in (PREDICTION, DECISION):
+        unseen = profile.sample[said].notna().mean()
+        assert 0.3 < unseen < 0.5, "28 of 76 days, less the gaps, were not fitted on"
+    assert profile.sample[LABEL].notna().all()
+
+
+def test_every_feature_has_its_measures_and_each_threshold_says_what_it_rests_on() -> None:
+    profile = fitted().reference
+    features = set(feature_names()) - {"day_of_week"}
+
+    assert set(_of(profile, "feature")) == set(_of(profile, "missing")) == features
+    assert set(_of(profile, "categories")) == set(CATEGORICAL)
+    assert [len(_of(profile, kind)) for kind in ("decision", "label", "volume")] == [1, 1, 1]
+    nights = training_frame().frame["data_day"].nunique()
+    assert {it.nights for it in _of(profile, "feature").values()} == {nights}
+    assert len({it.threshold for it in _of(profile, "feature").values()}) > 30
+
+
+def test_histograms_count_every_labelled_row() -> None:
+    profile, rows = fitted().reference, training_frame().frame
+    for name, column in _of(profile, "feature").items():
+        assert column.histogram is not None
+        assert sum(column.histogram.counts) == rows[name].notna().sum(), name
+        assert column.numeric == (name not in CATEGORICAL)
+    carriers = _of(profile, "categories")["carrier"].histogram
+    assert carriers is not None
+    assert dict(zip(carriers.names or (), carriers.counts, strict=True)) == dict(
+        rows["carrier"].value_counts()
+    )
+
+
+def test_the_volume_of_a_weekday_is_that_of_what_was_due() -> None:
+    (volume,) = fitted().reference.of_kind("volume")
+    due = pd.Series(training_frame().due)
+    saturdays = due[[day.weekday() == 5 for day in due.index]]
+    assert volume.histogram is not None
+    assert volume.histogram.counts[5] == int(saturdays.median())
+    assert volume.histogram.names is not None and volume.histogram.names[5] == "Saturday"
+
+
+def test_methods_are_declared_per_column() -> None:
+    declared = {"carrier": "chisquare", "distance": "psi"}
+    found = _of(_build(methods=declared, reference_rows=500), "feature")
+    assert {name: found[name].method for name in declared} == declared
+    assert (found["origin"].method, found["plane__seats"].method) == (
+        "jensenshannon",
+        "wasserstein",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "method"), [("carrier", "wasserstein"), ("distance", "chisquare"), ("dest", "ks")]
+)
+def test_a_method_that_is_not_one_for_its_column_is_refused(name: str, method: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"measures {name} by '{method}'.*choose"):
+        _build(methods={name: method})
+
+
+def test_the_same_rows_and_seed_give_the_same_profile() -> None:
+    assert _build(reference_rows=500).id == _build(reference_rows=500).id
+    assert _build(reference_rows=501).id != _build(reference_rows=500).id
 
 
 def test_the_identifier_tells_samples_and_thresholds_apart() -> None:
     profile = fitted().reference
-    moved = replace(profile.columns[0], threshold=profile.columns[0].threshold + 1e-9)
-    assert replace(profile, columns=(moved, *profile.columns[1:])).id != profile.id
+    first, *others = profile.profiles
+    moved = replace(first, threshold=first.threshold + 1e-9)
+    assert replace(profile, profiles=(moved, *others)).id != profile.id
     assert replace(profile, sample=profile.sample.iloc[:-1]).id != profile.id
     assert replace(profile, sample=profile.sample.copy()).id == profile.id
+
+
+def test_a_profile_is_read_as_it_was_written(tmp_path: Path) -> None:
+    profile, file = fitted().reference, tmp_path / "reference.parquet"
+    file.write_bytes(profile.to_parquet())
+    found = load(file, profile.id)
+    assert found.profiles == profile.profiles
+    pd.testing.assert_frame_equal(found.sample, profile.sample)
+
+
+def _written_before(file: Path, **more: Any) -> str:
+    """Write a profile as releases before histograms did; returns its identifier."""
+    rows = pa.table({"distance": [1.0, 2.0], PREDICTION: [0.1, None]})
+    profiles = [
+        {"name": "distance", "kind": "feature", "method": "wasserstein", "threshold": 0.2, **more},
+        {"name": PREDICTION, "kind": "prediction", "method": "wasserstein", "threshold": 0.1},
+    ]
+    metadata = {b"nightshift_columns": json.dumps(profiles).encode()}
+    pq.write_table(rows.replace_schema_metadata(metadata), file)
+    return fingerprint.of_values(fingerprint.of_table(rows), profiles)
+
+
+def test_a_profile_from_before_is_read_with_what_it_has(tmp_path: Path) -> None:
+    file = tmp_path / "reference.parquet"
+    found = load(file, _written_before(file))
+    assert [it.name for it in found.profiles] == [it.name for it in found.columns]
+    assert found.columns[0] == ColumnProfile("distance", "feature", "wasserstein", 0.2)
+
+
+def test_a_profile_of_another_version_is_refused_by_name(tmp_path: Path) -> None:
+    file = tmp_path / "reference.parquet"
+    identifier = _written_before(file, rotation=3)
+    with pytest.raises(DataError, match=r"another version of Nightshift.*rotation.*train again"):
+        load(file, identifier)
+
+
+def test_a_tampered_profile_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "reference.parquet"
+    identifier = _written_before(file)
+    _written_before(file, nights=12)
+    with pytest.raises(DataError, match="not the one its model was saved with"):
+        load(file, identifier)
+
+
+def test_a_column_without_values_is_watched_for_what_it_lacks() -> None:
+    rows = frames().assign(prediction=0.5, plane__seats=np.nan)
+    profile = build(
+        rows, as_days(rows["data_day"]), feature_names(), CATEGORICAL, CASE.monitoring, seed=1
+    )
+    seats = _of(profile, "feature")["plane__seats"]
+    assert (seats.histogram, seats.nights) == (None, 0)
+    assert _of(profile, "missing")["plane__seats"].threshold == 1.0

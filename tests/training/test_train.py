@@ -29,6 +29,7 @@ from include.training.train import TrainingResult, train
 from include.warehouse.locks import lock
 from include.warehouse.tables import metadata, model_ledger, stage_runs
 from include.workspace import Workspace
+from tests.faults.matrix import Fault, meets
 from tests.model_nights import AS_OF, CASE, frames, wire
 from tests.real_frames import LABEL, feature_names
 
@@ -204,6 +205,36 @@ def test_killed_before_the_commit_the_version_is_found_again(
     assert _events(school) == [("1", "registered"), ("1", "promoted")]
 
 
+@meets(
+    Fault(
+        "The model",
+        "labels were flipped when the model learnt, and are right since",
+        "train: the gate's worst value on rows that the model has not seen",
+        "the model is refused with value and limit; with right labels it is promoted",
+    )
+)
+def test_a_model_that_learnt_from_flipped_labels_is_refused(
+    school: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = frames()
+    learnt = rows["target_date"] < date(2013, 4, 5)
+    wire(monkeypatch, rows.assign(**{LABEL: rows[LABEL].mask(learnt, 1 - rows[LABEL])}))
+    refused = _train(school)
+    assert (refused.verdict, refused.promoted) == ("refused", False)
+    assert "is below the 0.5 declared as the worst" in refused.decision.reason
+    assert _champion(school) is None
+    wire(monkeypatch)
+    assert _train(school).promoted
+
+
+@meets(
+    Fault(
+        "The model",
+        "the registry cannot be told of a new champion",
+        "train: the ledger decides, the alias is its projection",
+        "the ledger's champion serves; the next run sets the alias",
+    )
+)
 def test_an_alias_that_could_not_be_set_is_set_by_the_next_run(
     school: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -220,6 +251,14 @@ def test_an_alias_that_could_not_be_set_is_set_by_the_next_run(
     assert open_registry(school.settings, CASE.name).champion() == "1"
 
 
+@meets(
+    Fault(
+        "The model",
+        "alias and ledger name different champions",
+        "train: the two are compared",
+        "an error that names both versions and what to do",
+    )
+)
 def test_an_alias_moved_by_another_hand_is_an_error_that_names_both(school: Workspace) -> None:
     _train(school)
     _train(school, as_of=AS_OF + timedelta(days=7))

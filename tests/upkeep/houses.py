@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from include.declare import DataRetention, Dataset, UseCase
-from include.declare_model import ScoreRetention
+from include.declare import Dataset, UseCase
+from include.declare_retention import DataRetention, ScoreRetention
 from include.settings import Settings
 from include.upkeep.account import Account
 from include.upkeep.housekeeping import housekeeping

@@ -1,13 +1,12 @@
-"""Does the housekeeping and kills its own process, hard, at a named point.
+"""Does the housekeeping in a child and kills the child, hard, at a named point.
 
-`python -m tests.upkeep.killed HOME POINT MARKER`: the marker is written at the point itself.
+The marker is written at the point itself.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,15 +20,15 @@ from tests.upkeep.houses import DAYS_LATER, keep_house, later
 Die = Callable[[], None]
 
 
-def main(home: str, point: str, marker: str) -> None:
+def run(home: Path, point: str, marker: Path) -> None:
     """Keep house; does not return when the point is reached."""
 
     def die() -> None:
-        Path(marker).write_text(point)
+        marker.write_text(point)
         os.kill(os.getpid(), signal.SIGKILL)
 
     POINTS[point](die)
-    with later(Path(home), DAYS_LATER) as workspace:
+    with later(home, DAYS_LATER) as workspace:
         keep_house(workspace)
 
 
@@ -65,6 +64,3 @@ POINTS: dict[str, Callable[[Die], None]] = {
     "amid the files of a table": _amid_files,
     "all but the commit": _after(database, "care"),
 }
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

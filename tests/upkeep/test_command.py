@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from include.cli import app
+from include.commands.app import app
 from tests.upkeep.houses import CASE
 from tests.upkeep.weeks import files
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -15,13 +13,15 @@ import pytest
 import sqlalchemy as sa
 from deltalake import write_deltalake
 
-from include.declare import DataRetention
-from include.declare_model import ScoreRetention
+from include.declare_retention import DataRetention, ScoreRetention
 from include.errors import ConfigurationError, LockHeld, StorageUnavailable
 from include.lake import upkeep
-from include.settings import REPOSITORY, Settings
+from include.monitoring import index, pages
+from include.monitoring.week import Week
+from include.settings import Settings
 from include.training import ledger
 from include.training.frame import rebuild_frame
+from include.training.model import write_aside
 from include.training.recorded import recorded_of
 from include.upkeep import housekeeping as houses
 from include.upkeep import lake_tables
@@ -29,9 +29,11 @@ from include.warehouse.engine import Warehouse
 from include.warehouse.locks import lock
 from include.warehouse.tables import stage_runs
 from include.workspace import Workspace, open_workspace
+from tests import children
 from tests.night.nights import everything
 from tests.planted import NOW
 from tests.training.lake_history import enter
+from tests.upkeep import killed
 from tests.upkeep.houses import CASE, DAYS_LATER, keep_house, later
 from tests.upkeep.killed import POINTS
 from tests.upkeep.test_versions import ran
@@ -230,10 +232,8 @@ def test_killed_and_done_again_it_ends_the_same(
 ) -> None:
     crowd(workspace)
     home, marker = workspace.settings.home, tmp_path / "marker"
-    command = [sys.executable, "-m", "tests.upkeep.killed", str(home), point, str(marker)]
-    killed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
-    assert marker.exists(), killed.stderr
-    assert killed.returncode == -9
+    assert children.killed(killed.run, home, point, marker)
+    assert marker.exists()
     assert rebuilt(workspace) == weeks.trained.sha256
     keep_house(workspace)
     assert content(workspace.lake, weeks.first) and content(workspace.lake, weeks.second)
@@ -284,3 +284,19 @@ def test_either_database_knows_what_is_needed_and_who_writes(
                 stage_runs.c.stage == houses.STAGE, stage_runs.c.output_versions.is_not(None)
             )
             assert connection.scalar(query) == {name: opened.lake.version(name)}
+
+
+def test_old_pages_go_from_the_index_too(workspace: Workspace) -> None:
+    home = workspace.settings.home
+    old = pages.digest_path(home, CASE.name, Week.parse("2013-W02"))
+    kept = pages.digest_path(home, CASE.name, Week.parse("2014-W20"))
+    for page in (old, kept):
+        write_aside(page, b"<html>")
+    path = index.rebuild(workspace)
+    assert old.name in path.read_text(encoding="utf-8")
+    keep_house(workspace, dry_run=True)
+    assert old.exists() and old.name in path.read_text(encoding="utf-8")
+    keep_house(workspace)
+    text = path.read_text(encoding="utf-8")
+    assert not old.exists() and old.name not in text
+    assert kept.exists() and kept.name in text

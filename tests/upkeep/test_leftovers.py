@@ -12,10 +12,12 @@ import pytest
 import sqlalchemy as sa
 
 from include.declare import UseCase
-from include.declare_model import ScoreRetention
+from include.declare_retention import ScoreRetention
 from include.errors import LockHeld
-from include.monitoring import report
+from include.monitoring import pages, report
+from include.monitoring.week import Week
 from include.scoring.spool import spooled
+from include.training.model import write_aside
 from include.upkeep import database, leftovers
 from include.upkeep.account import Account
 from include.warehouse.locks import lock
@@ -106,6 +108,18 @@ def test_old_reports_go_by_their_day(workspace: Workspace) -> None:
     }
     forever = replace(USE_CASE, retention=ScoreRetention(reports_days=None))
     assert leftovers.old_reports(home, forever, today + timedelta(days=9999)) == []
+
+
+def test_old_digests_go_by_the_last_day_of_their_week(workspace: Workspace) -> None:
+    home, today = workspace.settings.home, date(2014, 6, 1)
+    use_case: UseCase = replace(USE_CASE, retention=ScoreRetention(reports_days=30))
+    first_kept = today - timedelta(days=30)
+    weeks = [Week.of(first_kept), Week.of(first_kept - timedelta(days=7))]
+    for week in weeks:
+        write_aside(pages.digest_path(home, use_case.name, week), b"<html>")
+    assert leftovers.old_reports(home, use_case, today) == [
+        pages.digest_path(home, use_case.name, weeks[1])
+    ]
 
 
 def test_staging_tables_of_dead_runs_go(workspace: Workspace, tables: UseCaseTables) -> None:

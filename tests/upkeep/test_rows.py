@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from include.declare import DataRetention, Dataset, UseCase
-from include.declare_model import ScoreRetention
+from include.declare import Dataset, UseCase
+from include.declare_retention import DataRetention, ScoreRetention
 from include.scoring.said import said
 from include.upkeep import rows as old_rows
 from include.warehouse.engine import Warehouse
@@ -95,9 +95,10 @@ def test_held_rows_go_unless_somebody_decided(warehouse: Warehouse) -> None:
         connection.execute(
             sa.insert(quarantine_decisions),
             [
-                {"row_hash": row_hash, "rule": rule, "action": "release", **said_by}
+                {"row_hash": row_hash, "rule": rule, "action": "release", **where, **said_by}
                 for row_hash, rule in (("decided", "positive"), ("old", "another rule"))
                 for said_by in ({"actor": "ann", "reason": "it is fine", "at": NOON},)
+                for where in ({"dataset": "shop", "table_name": "orders", "data_day": NOON.date()},)
             ],
         )
     old = old_rows.old_quarantine(dataset, NOON)

@@ -10,7 +10,7 @@ import pytest
 
 from include.declare import Column, Rule, Table
 from include.errors import ConfigurationError
-from include.validation.gates import judge, rules_of
+from include.validation.gates import Excuses, judge, rules_of
 
 DAYS = [date(2013, 1, 1) + timedelta(days=n) for n in range(3)]
 BETWEEN = "expect_column_values_to_be_between"
@@ -116,3 +116,30 @@ def test_a_window_gives_what_its_days_give() -> None:
 def test_a_rule_that_cannot_be_judged_row_by_row_is_named(rule: Rule) -> None:
     with pytest.raises(ConfigurationError, match=repr(rule.name)):
         judge(replace(table(), rules=(rule,)), rows(*many(DAYS[0], 3, 99.0)), DAYS[:1])
+
+
+def test_released_rows_count_in_no_share_and_results_say_what_was_measured() -> None:
+    rule = Rule("small", BETWEEN, {"column": "value", "max_value": 10}, "quarantine", 0.05)
+    items = rows(*many(DAYS[0], 93, 1.0), *many(DAYS[0], 7, 99.0, first=500))
+    assert (
+        "7 of 100 rows fail, more than 5%" in judge(table(rule), items, DAYS[:1]).stopped[DAYS[0]]
+    )
+    verdict = judge(table(rule), items, DAYS[:1], Excuses(released={"small": [93, 94, 5]}))
+    assert not verdict.stopped
+    assert verdict.held_at == (95, 96, 97, 98, 99)
+    assert len(verdict.accepted) == 95
+    (result,) = [result for result in verdict.results if result.rule.name == "small"]
+    assert (result.success, result.unexpected) == (False, 7)
+
+
+def test_a_waived_rule_has_no_say_on_its_day_alone() -> None:
+    rule = Rule("small", BETWEEN, {"column": "value", "max_value": 10}, "stop")
+    volume = Rule("volume", BETWEEN, {"column": "rows", "min_value": 9}, "stop")
+    declared = table(rule, day_measures={"rows": "count(*)"}, day_rules=(volume,))
+    items = rows((DAYS[0], 1, 99.0), (DAYS[1], 2, 99.0))
+    waived = frozenset({(DAYS[0], "small"), (DAYS[0], "volume"), (DAYS[1], "volume")})
+    verdict = judge(declared, items, DAYS[:2], Excuses(waived=waived))
+    assert set(verdict.stopped) == {DAYS[1]}
+    assert "small" in verdict.stopped[DAYS[1]] and "volume" not in verdict.stopped[DAYS[1]]
+    assert len(verdict.accepted) == 1
+    assert not any(it.success for it in verdict.results if it.rule in (rule, volume))

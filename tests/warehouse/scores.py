@@ -9,9 +9,11 @@ from typing import Any
 import pandas as pd
 import sqlalchemy as sa
 
+from include.warehouse import frames
+from include.warehouse.digests import day_hashes
 from include.warehouse.engine import Warehouse
 from include.warehouse.publish import ScoreChange
-from include.warehouse.staging import staged
+from include.warehouse.staging import hashed, staged
 from include.warehouse.use_cases import UseCaseTables
 
 DAYS = [date(2013, 10, day) for day in (5, 6, 7)]
@@ -77,3 +79,12 @@ def read(warehouse: Warehouse, table: sa.Table) -> list[dict[str, Any]]:
     with warehouse.reading() as connection:
         query = sa.select(table).order_by(*table.primary_key.columns)
         return [dict(row._mapping) for row in connection.execute(query)]
+
+
+def content_hashes(
+    tables: UseCaseTables, rows: pd.DataFrame, days: Collection[date]
+) -> dict[date, str]:
+    """Return the fingerprint of each day's scores as `publish` gives it, for rows in any order."""
+    names = [*tables.key, *hashed(tables)]
+    canonical = frames.canonical(tables.scores, names, rows)
+    return day_hashes(canonical, tables.key, hashed(tables), days)

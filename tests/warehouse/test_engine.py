@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from include.errors import ConfigurationError, StorageUnavailable
 from include.settings import Settings, WarehouseAddress
 from include.warehouse.engine import Warehouse, open_warehouse
-from include.warehouse.tables import incidents
+from include.warehouse.monitoring_tables import incidents
 
 SINCE = datetime(2013, 10, 7, 4, 0, tzinfo=UTC)
 
@@ -21,7 +21,13 @@ SINCE = datetime(2013, 10, 7, 4, 0, tzinfo=UTC)
 def add_incident(connection: sa.Connection, since: datetime = SINCE) -> None:
     connection.execute(
         sa.insert(incidents).values(
-            subject="nyc_flights", kind="late", detail="late", since=since, last_seen=since
+            subject="nyc_flights",
+            kind="late",
+            cause="",
+            severity="warning",
+            detail="late",
+            since=since,
+            last_seen=since,
         )
     )
 
@@ -74,7 +80,8 @@ def test_a_naive_instant_is_refused(warehouse: Warehouse) -> None:
 def test_not_a_number_is_refused_in_json(warehouse: Warehouse) -> None:
     from include.warehouse.tables import quarantine_decisions
 
-    row = {"row_hash": "h", "rule": "r", "action": "correct", "actor": "a", "reason": "r"}
+    row = {"dataset": "d", "table_name": "t", "data_day": SINCE.date(), "row_hash": "h"}
+    row |= {"rule": "r", "action": "correct", "actor": "a", "reason": "r"}
     with (
         pytest.raises((ValueError, sa.exc.StatementError), match="not JSON compliant"),
         warehouse.transaction() as connection,

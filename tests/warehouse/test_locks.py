@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import sqlalchemy as sa
 
 from include.errors import LockHeld
 from include.settings import Settings
+from include.warehouse import locks
 from include.warehouse.engine import Warehouse
 from include.warehouse.locks import lock
 
@@ -73,6 +75,42 @@ def test_another_process_waits_and_is_told_who_holds_it(
         process.stdin.flush()
         with lock(warehouse, "score", "flight_delay", timeout=10, poll=0.05):
             pass
+
+
+class _Release(logging.Handler):
+    """Lets a holder go as soon as somebody says that it waits."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        super().__init__()
+        self.process = process
+        self.told: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.told.append(record.getMessage())
+        assert self.process.stdin is not None
+        self.process.stdin.write("done\n")
+        self.process.stdin.flush()
+
+
+def test_who_waits_says_for_whom_and_for_how_long(
+    warehouse: Warehouse, warehouse_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locks, "PATIENCE", 0.1)
+    log = logging.getLogger("include.warehouse.locks")
+    monkeypatch.setattr(log, "level", logging.INFO)
+    with lock(warehouse, "score", "flight_delay", timeout=30):
+        pass  # whoever does not wait says nothing
+    with holder(warehouse_settings) as process:
+        handler = _Release(process)
+        log.addHandler(handler)
+        try:
+            with lock(warehouse, "score", "flight_delay", timeout=30, poll=0.05):
+                pass
+        finally:
+            log.removeHandler(handler)
+    (told,) = handler.told
+    assert told.startswith("stage score for flight_delay is being run elsewhere: its lock is held")
+    assert str(process.pid) in told and told.endswith("; waiting for it, at most 30 s")
 
 
 def test_kill_nine_frees_the_lock(warehouse: Warehouse, warehouse_settings: Settings) -> None:

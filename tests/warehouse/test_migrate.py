@@ -33,9 +33,12 @@ DESIGNED = {
     "readiness",
     "score_holds",
     "restatements",
+    "data_quality",
+    "drift_verdicts",
     "forgotten_subjects",
     "incidents",
     "acknowledgements",
+    "incident_deliveries",
 }
 
 

@@ -18,9 +18,9 @@ from include.errors import DataError, StorageUnavailable
 from include.warehouse import tables as fixed
 from include.warehouse.engine import Warehouse
 from include.warehouse.publish import Restatement
-from include.warehouse.staging import content_hashes, staged
+from include.warehouse.staging import staged
 from include.warehouse.use_cases import UseCaseTables, apply, use_case_tables
-from tests.warehouse.scores import DAYS, NOON, ODD, frame, put, read
+from tests.warehouse.scores import DAYS, NOON, ODD, content_hashes, frame, put, read
 
 
 def test_a_score_comes_back_as_it_was_written(warehouse: Warehouse, tables: UseCaseTables) -> None:

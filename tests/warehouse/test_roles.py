@@ -84,10 +84,12 @@ READ = [
     *("late_order_scores_latest", "late_order_scores_outcomes", "late_order_scores_history"),
     *("readiness", "restatements", "score_runs", "score_holds", "stage_days"),
     *("model_ledger", "model_performance", "drift_metrics", "validation_results"),
+    *("data_quality", "drift_verdicts"),
 ]
 CLOSED = [
     *("quarantine", "quarantine_decisions", "forgotten_subjects", "late_order_shadow_scores"),
-    *("stage_runs", "incidents", "acknowledgements", "nightshift_version"),
+    *("stage_runs", "incidents", "acknowledgements", "incident_deliveries"),
+    "nightshift_version",
 ]
 
 

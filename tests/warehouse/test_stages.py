@@ -19,7 +19,7 @@ from include.errors import (
     StorageUnavailable,
 )
 from include.settings import Settings
-from include.warehouse import tables
+from include.warehouse import monitoring_tables, tables
 from include.warehouse.engine import Warehouse
 from include.warehouse.locks import lock
 from include.warehouse.stages import (
@@ -161,7 +161,7 @@ def test_an_error_rolls_back_and_leaves_begun_days_unreadable(warehouse: Warehou
         run.begin([FIRST, SECOND])
         with run.commit() as commit:
             commit.done(FIRST, "a2", "x")
-            commit.connection.execute(sa.insert(tables.incidents).values(**INCIDENT))
+            commit.connection.execute(sa.insert(monitoring_tables.incidents).values(**INCIDENT))
             raise ZeroDivisionError("a\nlong  story")
     assert states(warehouse) == {FIRST: "writing", SECOND: "writing"}
     assert snapshot(warehouse)["incidents"] == []
@@ -173,14 +173,17 @@ def test_an_error_rolls_back_and_leaves_begun_days_unreadable(warehouse: Warehou
     assert ingest(warehouse, {FIRST: "a", SECOND: "b"}).done == (FIRST, SECOND)
 
 
-INCIDENT = {"subject": "s", "kind": "k", "detail": "d", "since": NOW, "last_seen": NOW}
+INCIDENT = {
+    **{"subject": "s", "kind": "k", "cause": "", "severity": "warning", "detail": "d"},
+    **{"since": NOW, "last_seen": NOW},
+}
 
 
 def test_results_days_and_run_are_committed_together(warehouse: Warehouse) -> None:
     with stage_run(warehouse, "ingest", "nyc_flights", WINDOW, CONTEXT) as run:
         run.begin([FIRST])
         with run.commit() as commit:
-            commit.connection.execute(sa.insert(tables.incidents).values(**INCIDENT))
+            commit.connection.execute(sa.insert(monitoring_tables.incidents).values(**INCIDENT))
             commit.done(FIRST, "a", "x")
             commit.versions({"flights": 3}, {"carrier_history": 4})
             commit.note("a quiet night")

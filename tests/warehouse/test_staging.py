@@ -13,15 +13,14 @@ import sqlalchemy as sa
 
 from include.errors import DataError, LockHeld, RowsLost, StorageUnavailable
 from include.settings import Settings, WarehouseAddress
-from include.warehouse import frames, locks, staging
-from include.warehouse.digests import BLOCK
+from include.warehouse import digests, frames, locks, staging
 from include.warehouse.engine import Warehouse, libpq_uri, open_warehouse
-from include.warehouse.staging import content_hashes, staged
+from include.warehouse.staging import staged
 from include.warehouse.tables import stage_runs
 from include.warehouse.use_cases import UseCaseTables, apply, use_case_tables
 from tests.conftest import administer
 from tests.warehouse.conftest import USE_CASE
-from tests.warehouse.scores import DAYS, NOON, frame, put, read
+from tests.warehouse.scores import DAYS, NOON, content_hashes, frame, put, read
 
 
 @pytest.fixture
@@ -90,14 +89,16 @@ def test_only_the_days_asked_for_are_published_by_any_number_of_calls(
 
 
 def test_a_day_of_many_blocks_has_one_fingerprint_however_it_is_handed_in(
-    warehouse: Warehouse, tables: UseCaseTables
+    warehouse: Warehouse, tables: UseCaseTables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    count = BLOCK + 10
+    block = 500
+    monkeypatch.setattr(digests, "BLOCK", block)
+    count = 2 * block + 10
     rows = pd.concat([frame({})] * count, ignore_index=True)
     rows["order_number"] = range(count)
     rows["customer"] = "ann"
     whole = content_hashes(tables, rows, DAYS[:1])
-    change = put(warehouse, tables, rows, batch=BLOCK // 2 + 7)
+    change = put(warehouse, tables, rows, batch=block // 2 + 7)
     assert {day: it.content_hash for day, it in change.days.items()} == whole
     assert change.rows_changed == count
     last = rows.assign(prediction=[0.7] * (count - 1) + [0.1])

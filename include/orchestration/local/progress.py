@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -89,39 +89,52 @@ def follow(client: AirflowClient, progress: Progress, run: Run, label: str) -> N
 
 
 def follow_nights(
-    client: AirflowClient, progress: Progress, producer: str, days: Iterable[date], consumer: str
+    client: AirflowClient,
+    progress: Progress,
+    producer: str,
+    days: Iterable[date],
+    consumers: Sequence[str],
 ) -> None:
     """Queue a run of `producer` per day, and wait for each and for what it starts.
 
     Raises:
-        RunFailed: a run failed, or the run of `consumer` that it announced never came.
+        RunFailed: a run failed, or the run of one of `consumers` that it announced never came.
     """
-    before = {run.run_id for run in client.runs(consumer)}
+    before = {run.run_id for consumer in consumers for run in client.runs(consumer)}
     keys = [day.isoformat() for day in days]
     nights = {client.trigger(producer, partition_key=key).run_id for key in keys}
+    wanted = {(dag_id, key) for dag_id in (producer, *consumers) for key in keys}
     told: set[str] = set()
-    announced: dict[str, float] = {}
-    scored: set[str] = set()
-    while not scored.issuperset(keys):
+    announced: dict[tuple[str, str], float] = {}
+    finished: set[tuple[str, str]] = set()
+    while not finished >= wanted:
         time.sleep(POLL)
         runs = [run for run in client.runs(producer) if run.run_id in nights]
-        runs += [run for run in client.runs(consumer) if run.run_id not in before]
+        for consumer in consumers:
+            runs += [run for run in client.runs(consumer) if run.run_id not in before]
         for run in reversed(runs):
             if run.state == "queued" or run.run_id in told:
                 continue
             tell(client, progress, run, f"{run.dag_id} {run.partition_key}")
             if run.finished:
                 told.add(run.run_id)
-        started = {str(run.partition_key) for run in runs if run.dag_id == consumer}
         finished = {(run.dag_id, str(run.partition_key)) for run in runs if run.finished}
-        scored = {key for dag_id, key in finished if dag_id == consumer}
-        for key in (key for dag_id, key in finished if dag_id == producer and key not in started):
-            since = announced.setdefault(key, time.monotonic())
-            if time.monotonic() - since > ANNOUNCEMENT_TIMEOUT:
-                raise RunFailed(
-                    f"{consumer} for {key} did not start within {ANNOUNCEMENT_TIMEOUT:.0f} s of "
-                    f"its announcement by {producer}"
-                )
+        started = {(run.dag_id, str(run.partition_key)) for run in runs}
+        for dag_id, key in sorted(wanted - started):
+            if (producer, key) in finished:
+                _wait_for(dag_id, key, producer, announced)
+
+
+def _wait_for(
+    consumer: str, key: str, producer: str, announced: dict[tuple[str, str], float]
+) -> None:
+    """Raise `RunFailed` when a run that was announced has not come for too long."""
+    since = announced.setdefault((consumer, key), time.monotonic())
+    if time.monotonic() - since > ANNOUNCEMENT_TIMEOUT:
+        raise RunFailed(
+            f"{consumer} for {key} did not start within {ANNOUNCEMENT_TIMEOUT:.0f} s of its "
+            f"announcement by {producer}"
+        )
 
 
 def tell(client: AirflowClient, progress: Progress, run: Run, label: str) -> None:

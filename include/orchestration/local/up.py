@@ -34,7 +34,7 @@ from include.settings import Settings
 MLFLOW = "mlflow"
 DATASET_DAGS = ("nightly", "backfill")
 USE_CASE_DAGS = ("nightly", "train", "backfill", "rollback")
-OPERATIONS_DAGS = ("nightshift_watch", "nightshift_housekeeping")
+OPERATIONS_DAGS = ("nightshift_watch", "nightshift_acknowledge", "nightshift_housekeeping")
 
 
 def main(arguments: list[str] | None = None) -> int:

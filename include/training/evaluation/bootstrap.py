@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -99,13 +100,7 @@ class Draws:
     def of(cls, days: Days, seed: int) -> Draws:
         """Draw `RESAMPLES` times as many days as there are, with replacement."""
         names, blocks = np.unique(days, return_inverse=True)
-        count = len(names)
-        counts = np.ones((RESAMPLES + 1, count))
-        if count:
-            random = np.random.default_rng(seed)
-            for resample in counts[1:]:
-                resample[:] = np.bincount(random.integers(0, count, count), minlength=count)
-        return cls(blocks, counts)
+        return cls(blocks, _draw(len(names), seed))
 
     @property
     def days(self) -> int:
@@ -130,3 +125,15 @@ class Draws:
         """Return the sum of a column of rows under each weighting, from sums per day."""
         totals: Floats = self.counts @ self.by_day(values)
         return totals
+
+
+@lru_cache(maxsize=64)
+def _draw(count: int, seed: int) -> Floats:
+    """Return weightings × days; kept, because every date of a window is drawn alike."""
+    counts = np.ones((RESAMPLES + 1, count))
+    if count:
+        random = np.random.default_rng(seed)
+        for resample in counts[1:]:
+            resample[:] = np.bincount(random.integers(0, count, count), minlength=count)
+    counts.flags.writeable = False
+    return counts

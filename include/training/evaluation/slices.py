@@ -109,9 +109,9 @@ def by_slice(
     """
     rows = rows_of(use_case, labels, predictions, days)
     found = []
-    for declared, value, mask in _groups(use_case, frame):
+    for declared, value, mask in groups_of(use_case, frame):
         own = rows.take(mask)
-        metrics = measure(use_case, own, _names(use_case, declared))
+        metrics = measure(use_case, own, metrics_of(use_case, declared))
         binary = use_case.task == "binary"
         found.append(
             SliceEvaluation(
@@ -142,7 +142,7 @@ def slice_differences(
     """
     ours, theirs = (rows_of(use_case, labels, it, days) for it in (challenger, champion))
     found = []
-    for declared, value, mask in _groups(use_case, frame):
+    for declared, value, mask in groups_of(use_case, frame):
         own = ours.take(mask)
         if not _is_enough(declared, own):
             continue
@@ -198,14 +198,18 @@ def _ends(values: Mapping[str, float]) -> tuple[str | None, str | None]:
     return min(values, key=values.__getitem__), max(values, key=values.__getitem__)
 
 
-def _names(use_case: UseCase, declared: Slice) -> tuple[str, ...]:
-    """Return the metrics told of a group, the primary one first."""
+def metrics_of(use_case: UseCase, declared: Slice) -> tuple[str, ...]:
+    """Return the names of the metrics told of a group, the primary one first."""
     more = _OF_PROTECTED if declared.protected and use_case.task == "binary" else ()
     return tuple(dict.fromkeys((use_case.gate.metric, *_SHOWN[use_case.task], *more)))
 
 
-def _groups(use_case: UseCase, frame: pd.DataFrame) -> Iterator[tuple[Slice, str, Mask]]:
-    """Give slice, value and rows of every group, those without a value last."""
+def groups_of(use_case: UseCase, frame: pd.DataFrame) -> Iterator[tuple[Slice, str, Mask]]:
+    """Give slice, value and rows of every group, those without a value last.
+
+    Raises:
+        SchemaBreak: the frame lacks a declared column.
+    """
     declared = use_case.gate.slices
     lacking = sorted({it.column for it in declared if it.column not in frame})
     if lacking:

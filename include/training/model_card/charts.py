@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 PAPER, INK, QUIET, LINE, ACCENT = "#ffffff", "#1f2a36", "#5d6b7a", "#c9d0d8", "#22639c"
-COLOURS = {PAPER: "paper", INK: "ink", QUIET: "quiet", LINE: "line", ACCENT: "accent"}
+BAD = "#a3302a"
+COLOURS = {PAPER: "paper", INK: "ink", QUIET: "quiet", LINE: "line", ACCENT: "accent", BAD: "bad"}
 
 
 @dataclass(frozen=True)

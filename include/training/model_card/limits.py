@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
+from include.training.declared import DECLARED
 from include.training.model_card import groups, origin, words, worth
 from include.training.model_card.document import Bullets, Section
 from include.training.model_card.subject import Subject, number
@@ -48,6 +49,9 @@ def _measured(subject: Subject) -> Iterator[str]:
     gain = subject.estimate("history_gain")
     if gain is None or gain.lower <= 0:
         yield worth.history_gain(subject)
+    rule = subject.estimate(DECLARED, "gain")
+    if rule is not None and rule.lower <= 0:
+        yield worth.baseline_gain(subject) or ""
     if subject.primary is None:
         yield f"{words.short(subject.metric)}, the metric that decides, is {words.NOT_RECORDED}."
         return

@@ -20,7 +20,7 @@ from include.training.model_card.document import (
     Terms,
 )
 
-_STYLE = Path(__file__).with_name("page.css")
+STYLE = Path(__file__).with_name("page.css")
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
@@ -54,7 +54,7 @@ def _head(document: Document) -> Iterator[str]:
     yield f'<meta http-equiv="Content-Security-Policy" content="{escape(_POLICY)}">'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
     yield f"<title>{escape(document.title)}</title>"
-    yield f"<style>\n{_STYLE.read_text(encoding='utf-8')}</style>"
+    yield f"<style>\n{STYLE.read_text(encoding='utf-8')}</style>"
     yield "</head>"
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import textwrap
+from collections.abc import Callable
 from typing import Any
 
 import matplotlib
@@ -55,12 +56,8 @@ def draw(chart: Chart, name: str) -> bytes:
         chart: what it shows.
         name: of its file; identifiers within the SVG derive from it.
     """
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()  # whatever the machine's matplotlibrc says
-        matplotlib.rcParams.update({**_STYLE, "svg.hashsalt": name})
-        figure = Figure(figsize=(WIDTH, _height(chart)), layout="constrained")
-        FigureCanvasSVG(figure)
-        axes = figure.add_subplot()
+
+    def paint(axes: Axes) -> None:
         match chart:
             case Intervals():
                 _draw_intervals(axes, chart)
@@ -68,6 +65,24 @@ def draw(chart: Chart, name: str) -> bytes:
                 _draw_reliability(axes, chart)
             case Bars():
                 _draw_bars(axes, chart)
+
+    return svg(name, _height(chart), paint)
+
+
+def svg(name: str, height: float, paint: Callable[[Axes], None]) -> bytes:
+    """Return what `paint` draws as SVG, the same bytes for the same drawing and name.
+
+    Args:
+        name: identifiers within the SVG derive from it.
+        height: in inches.
+        paint: draws on the axes, in the colours of `charts`.
+    """
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()  # whatever the machine's matplotlibrc says
+        matplotlib.rcParams.update({**_STYLE, "svg.hashsalt": name})
+        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+        FigureCanvasSVG(figure)
+        paint(figure.add_subplot())
         written = io.BytesIO()
         figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None})
     return written.getvalue()

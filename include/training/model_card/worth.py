@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from include.training.assessment import SCHEDULE_ONLY
+from include.training.declared import DECLARED
 from include.training.evaluation.bootstrap import Estimate
 from include.training.model_card import words
 from include.training.model_card.charts import Intervals, Point, Reliability
@@ -60,13 +60,31 @@ def history_gain(subject: Subject) -> str:
     )
 
 
+def baseline_gain(subject: Subject) -> str | None:
+    """Return whether the model beats the declared baseline, in words; None without one."""
+    meaning, gain = subject.recorded(DECLARED, "meaning"), subject.estimate(DECLARED, "gain")
+    if meaning is None:
+        return None
+    if gain is None:
+        return f"Whether the model beats {meaning} is {words.NOT_RECORDED}."
+    numbers = f"{words.short(subject.metric)} {words.signed(gain)}, more than zero is better"
+    if gain.lower > 0:
+        return f"The model clearly beats {meaning} ({numbers})."
+    if gain.upper < 0:
+        return f"The model is worse than {meaning} ({numbers})."
+    return (
+        f"The model does not clearly beat {meaning} ({numbers}): the interval holds zero, so the "
+        "difference may be chance."
+    )
+
+
 def constant_gain(subject: Subject) -> str | None:
     """Return whether the model beats a baseline that says the same of every row, in words."""
     ours = subject.primary
     for name in sorted(subject.mapping("baselines")):
         theirs = subject.estimate("baselines", name, "metrics", subject.metric)
         sign = {"higher": 1, "lower": -1}.get(words.direction(subject.metric))
-        if name == SCHEDULE_ONLY or ours is None or theirs is None or sign is None:
+        if not name.startswith("constant") or ours is None or theirs is None or sign is None:
             continue
         far = ours.lower > theirs.upper if sign > 0 else ours.upper < theirs.lower
         near = sign * ours.value > sign * theirs.value
@@ -124,8 +142,13 @@ def _performance(subject: Subject) -> Iterator[Block]:
         f"Measured on {measured_on(subject)}, which the fit has not seen. Intervals hold 95 % of "
         "resamples by whole days, because rows of one day share their luck."
     )
-    constant = constant_gain(subject)
-    yield Paragraph(f"{history_gain(subject)} {constant or ''}")
+    gains = (baseline_gain(subject), history_gain(subject), constant_gain(subject))
+    yield Paragraph(" ".join(gain for gain in gains if gain))
+    if silent := subject.number(DECLARED, "silent"):
+        yield Paragraph(
+            f"Of {words.plural(int(silent), 'row')} the declared baseline says nothing; there it "
+            "counts as the constant does."
+        )
     yield from _primary_figure(subject, of)
     yield _metrics_table(subject, of)
 

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pandas as pd
@@ -30,71 +24,9 @@ from tests.features.asof.views import (
     write_daily,
     write_parquet,
 )
+from tests.object_store import LOGIN
 
 SLOT_ROWS = [{"hour": 7, "event_timestamp": NOON, "x": 1}]
-
-
-@pytest.fixture(scope="module")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Run SeaweedFS on free ports of this machine; give the URL of its S3 gateway."""
-    for _ in range(3):  # somebody may take a port between its choice and its use
-        folder = tmp_path_factory.mktemp("s3")
-        port, *others = free_ports(9)
-        url = f"http://127.0.0.1:{port}"
-        with (folder / "weed.log").open("wb") as log:
-            server = subprocess.Popen(command(folder, port, others), stdout=log, stderr=log)
-            try:
-                if answers(url, server):
-                    yield url
-                    return
-            finally:
-                server.kill()  # there is nothing to save
-                server.wait()
-    raise AssertionError((folder / "weed.log").read_text()[-2000:])
-
-
-def free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-
-
-def command(folder: Path, port: int, others: list[int]) -> list[str]:
-    key = {"accessKey": "test", "secretKey": "testtest"}
-    identity = {"name": "test", "credentials": [key], "actions": ["Admin"]}
-    (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
-    flags = {"dir": folder, "ip": "127.0.0.1", "ip.bind": "127.0.0.1", "volume.max": 10}
-    flags |= {"s3.config": folder / "s3.json", "master.telemetry": "false", "s3.port": port}
-    parts = ["s3.port.grpc", "s3.port.iceberg"]
-    parts += [
-        f"{part}.port{kind}" for part in ("master", "volume", "filer") for kind in ("", ".grpc")
-    ]
-    flags |= dict(zip(parts, others, strict=True))
-    weed = str(Path(sys.executable).with_name("weed"))
-    return [weed, "server", "-s3", "-iam=false", *(f"-{name}={flags[name]}" for name in flags)]
-
-
-def answers(url: str, server: subprocess.Popen[bytes]) -> bool:
-    """Wait until the server takes a bucket; False if it ended or took too long."""
-    files = fs.S3FileSystem(
-        access_key="test",
-        secret_key="testtest",
-        region="us-east-1",
-        endpoint_override=url,
-        allow_bucket_creation=True,
-    )
-    for _ in range(120):
-        if server.poll() is not None:
-            return False
-        try:
-            files.create_dir("ready")
-        except OSError:
-            time.sleep(0.5)
-        else:
-            return True
-    return False
 
 
 @pytest.fixture
@@ -107,14 +39,9 @@ def bucket(
     """A bucket with the lake's tables in it, and a store whose root it is."""
     write_daily(lake, [daily("AA", NOON, 0.5)])
     write_parquet(lake / "slot.parquet", SLOT_ROWS, SLOT_SCHEMA)
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "testtest",
-        "AWS_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ALLOW_HTTP": "true",
-    }.items():
+    for name, value in LOGIN.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
     files = fs.S3FileSystem(endpoint_override=endpoint, allow_bucket_creation=True)
     files.create_dir("lake")
     fs.copy_files(str(lake), "lake/tables", destination_filesystem=files)

@@ -67,7 +67,7 @@ from include.use_cases.flight_delay.declaration import USE_CASE
 
 original = policy.default_args
 policy.default_args = lambda owner: {**original(owner), "retry_delay": timedelta(seconds=1)}
-nightly, backfill = dags.dataset_dags(DATASET, __doc__)
+nightly, backfill, quarantine = dags.dataset_dags(DATASET, __doc__)
 scoring, training, rescoring, rollback = dags.use_case_dags(USE_CASE, __doc__)
 '''
 

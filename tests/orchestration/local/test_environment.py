@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -81,7 +82,10 @@ def test_the_demo_ignores_what_is_configured(home: Path) -> None:
     )
 
     settings = Settings.from_env(env, code_revision="test")
-    assert settings == Settings.from_env({"NIGHTSHIFT_HOME": str(home)}, code_revision="test")
+    plain = Settings.from_env({"NIGHTSHIFT_HOME": str(home)}, code_revision="test")
+    assert replace(settings, connections=plain.connections) == plain
+    assert set(settings.connections.texts) == {"warehouse"}
+    assert "production" not in settings.connections.texts["warehouse"]
     assert not any(name.startswith("MLFLOW_") for name in env)
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -12,6 +12,7 @@ from include.orchestration.local import progress
 from include.orchestration.local.client import Run, TaskTry
 from include.orchestration.local.progress import Progress, RunFailed, follow, follow_nights
 
+CONSUMERS = ("u_nightly", "v_nightly")
 DAYS = (date(2013, 10, 1), date(2013, 10, 2))
 
 
@@ -20,7 +21,7 @@ class Scheduler:
     """Answers like the API: every look takes each run one state further."""
 
     outcome: Mapping[tuple[str, str | None], str] = field(default_factory=dict)
-    announces: bool = True
+    announces: Sequence[str] = CONSUMERS
     kept: list[Run] = field(default_factory=list)
 
     def trigger(self, dag_id: str, *, partition_key: str | None = None, conf: Any = None) -> Run:
@@ -33,8 +34,9 @@ class Scheduler:
         run = self.kept[place]
         if run.state == "running":
             end = self.outcome.get((run.dag_id, run.partition_key), "success")
-            if end == "success" and run.dag_id == "d_nightly" and self.announces:
-                self.trigger("u_nightly", partition_key=run.partition_key)
+            if end == "success" and run.dag_id == "d_nightly":
+                for consumer in self.announces:
+                    self.trigger(consumer, partition_key=run.partition_key)
             self.kept[place] = replace(run, state=end)
         elif run.state == "queued":
             self.kept[place] = replace(run, state="running")
@@ -73,22 +75,30 @@ def test_nights_are_done_when_what_they_started_is_done(told: Progress) -> None:
     for state in ("success", "failed"):  # of an earlier demo on the same home
         scheduler.kept.append(Run("u_nightly", f"old-{state}", state, "2013-10-01"))
 
-    follow_nights(scheduler, told, "d_nightly", DAYS, "u_nightly")
+    follow_nights(scheduler, told, "d_nightly", DAYS, CONSUMERS)
 
     text = told.console.export_text()
     for day in DAYS:
         assert text.count(f"✓ d_nightly {day}") == 1
-        assert text.count(f"✓ u_nightly {day}") == 1
+        for consumer in CONSUMERS:
+            assert text.count(f"✓ {consumer} {day}") == 1
 
 
-@pytest.mark.parametrize("dag_id", ["d_nightly", "u_nightly"])
+@pytest.mark.parametrize("dag_id", ["d_nightly", *CONSUMERS])
 def test_a_failed_run_ends_it_with_the_last_words_of_its_task(told: Progress, dag_id: str) -> None:
     scheduler: Any = Scheduler(outcome={(dag_id, "2013-10-02"): "failed"})
     with pytest.raises(RunFailed, match=f"{dag_id} 2013-10-02 failed in work: FAILED for a reason"):
-        follow_nights(scheduler, told, "d_nightly", DAYS, "u_nightly")
+        follow_nights(scheduler, told, "d_nightly", DAYS, CONSUMERS)
 
 
-def test_a_lost_announcement_is_an_error_and_no_endless_wait(told: Progress) -> None:
-    scheduler: Any = Scheduler(announces=False)
-    with pytest.raises(RunFailed, match=r"u_nightly for 2013-10-0\d did not start"):
-        follow_nights(scheduler, told, "d_nightly", DAYS, "u_nightly")
+@pytest.mark.parametrize("lost", CONSUMERS)
+def test_a_lost_announcement_is_an_error_and_no_endless_wait(told: Progress, lost: str) -> None:
+    scheduler: Any = Scheduler(announces=[it for it in CONSUMERS if it != lost])
+    with pytest.raises(RunFailed, match=rf"{lost} for 2013-10-0\d did not start"):
+        follow_nights(scheduler, told, "d_nightly", DAYS, CONSUMERS)
+
+
+def test_a_dataset_without_use_cases_lands_its_nights(told: Progress) -> None:
+    scheduler: Any = Scheduler(announces=())
+    follow_nights(scheduler, told, "d_nightly", DAYS, ())
+    assert told.console.export_text().count("✓ d_nightly") == len(DAYS)

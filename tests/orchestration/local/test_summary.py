@@ -12,7 +12,7 @@ from include.orchestration.local import figures, summary
 from include.settings import Settings
 from tests import history
 from tests.night.nights import night
-from tests.planted import PLANTED_USE_CASE
+from tests.planted import PLANTED, PLANTED_USE_CASE
 
 DAY = date(2013, 10, 1)
 
@@ -21,7 +21,7 @@ def told(home: Path, day: date) -> str:
     console = Console(record=True, width=100)
     settings = Settings.from_env({"NIGHTSHIFT_HOME": str(home)}, code_revision="test")
     try:
-        summary.show(settings, PLANTED_USE_CASE, history.HISTORY, (day,), console)
+        summary.show(settings, PLANTED, [PLANTED_USE_CASE], history.HISTORY, (day,), console)
     finally:
         text = console.export_text()
     return text
@@ -38,7 +38,8 @@ def test_the_summary_answers_what_was_done_and_how_good_it_is(night_home: Path) 
     text = told(night_home, DAY)
     assert f"2013-10-01    {found.landed:,}" in text
     assert "drift" in text and "columns moved" in text
-    assert "constant rate" in text and "schedule only" in text
+    assert "called late" in text and "AUC" in text and "MAE" not in text
+    assert "constant" in text and "schedule" in text
     assert "promoted: no champion yet" in text
 
     query = text[text.index("SELECT") : text.index(";", text.index("SELECT"))]
@@ -48,11 +49,14 @@ def test_the_summary_answers_what_was_done_and_how_good_it_is(night_home: Path) 
 
 
 def test_a_night_that_left_no_rows_is_an_error(night_home: Path) -> None:
-    with pytest.raises(DataError, match=r"nights without rows: 2013-10-02.*nightshift status"):
+    with pytest.raises(DataError, match=r"rows: 2013-10-02 of flight_delay; .*nightshift status"):
         told(night_home, date(2013, 10, 2))
 
 
 def test_a_verdict_is_shortened_to_what_it_says() -> None:
-    head, tail = "no drift: 2 of 38 columns moved (drift from 50%)", "predictions steady"
-    assert summary.in_short(f"{head}, first a (1.1 above 1); {tail}") == f"{head}; {tail}"
+    head, tail = "no drift: 2 of 38 columns moved, 3% of what it goes by", "predictions steady"
+    assert (
+        summary.in_short(f"{head}, first a (5 instead of 4, 1.1 × its limit); {tail}")
+        == f"{head}; {tail}"
+    )
     assert summary.in_short(f"no drift: {tail}") == f"no drift: {tail}"
