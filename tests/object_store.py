@@ -53,7 +53,8 @@ def command(folder: Path, port: int, others: list[int]) -> list[str]:
     key = {"accessKey": "test", "secretKey": "testtest"}
     identity = {"name": "test", "credentials": [key], "actions": ["Admin"]}
     (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
-    flags = {"dir": folder, "ip": "127.0.0.1", "ip.bind": "127.0.0.1", "volume.max": 10}
+    flags = {"dir": folder, "ip": "127.0.0.1", "ip.bind": "127.0.0.1"}
+    flags |= {"volume.max": 100}  # a bucket takes up to seven; none is allocated in advance
     flags |= {"s3.config": folder / "s3.json", "master.telemetry": "false", "s3.port": port}
     flags |= {"s3.port.iceberg": 0, "s3.port.lance": 0}  # other services, not started
     parts = ["s3.port.grpc"]
@@ -66,7 +67,7 @@ def command(folder: Path, port: int, others: list[int]) -> list[str]:
 
 
 def answers(url: str, server: subprocess.Popen[bytes]) -> bool:
-    """Wait until the server takes a bucket; False if it ended or took too long."""
+    """Wait until the server takes a file; False if it ended or took too long."""
     files = fs.S3FileSystem(
         access_key="test",
         secret_key="testtest",
@@ -79,6 +80,8 @@ def answers(url: str, server: subprocess.Popen[bytes]) -> bool:
             return False
         try:
             files.create_dir("ready")
+            with files.open_output_stream("ready/yes") as stream:
+                stream.write(b"yes")
         except OSError:
             time.sleep(0.5)
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from multiprocessing.synchronize import Event
 
 import pytest
@@ -72,7 +72,8 @@ def backfill(settings: Settings, window: Window, here: Event, there: Event) -> N
 
     here.set()
     warehouse = open_warehouse(settings)
-    publish(warehouse, window, second, "second", context(1), between)
+    on_one_clock = replace(context(), now=datetime.now(UTC))
+    publish(warehouse, window, second, "second", on_one_clock, between)
     warehouse.dispose()
 
 
