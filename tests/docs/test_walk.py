@@ -14,7 +14,7 @@ import pytest
 from include.settings import REPOSITORY
 from tests.copied import IDENTITY, copy_repository, git, run
 
-pytestmark = pytest.mark.timeout(1200)  # a minute on a quiet machine, all of it in one fixture
+pytestmark = pytest.mark.timeout(1200)  # two minutes on a quiet machine, all of it in one fixture
 
 PAGES = ["docs/adding-a-dataset.md", "docs/adding-a-use-case.md"]
 
@@ -27,13 +27,17 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[st
     with (copy / ".git" / "info" / "exclude").open("a") as excluded:
         excluded.write(".venv\n")
     kept = {name: it for name, it in os.environ.items() if not name.startswith("NIGHTSHIFT_")}
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.docs.walk", *PAGES],
-        cwd=copy,
-        env={**kept, **IDENTITY, "PYTHONPATH": str(copy)},
-        capture_output=True,
-        text=True,
-    )
+    env = {**kept, **IDENTITY, "PYTHONPATH": str(copy)}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.docs.walk", *PAGES],
+            cwd=copy,
+            env=env,
+            capture_output=True,
+            text=True,
+        )
+    finally:
+        subprocess.run(["make", "down"], cwd=copy, env=env, check=True, capture_output=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return copy, json.loads(done.stdout)
 
@@ -47,6 +51,7 @@ def test_every_step_does_what_the_guides_say(
     assert not last["failed"], told
     assert sum(step["kind"] == "sh" for step in steps) > 15
     assert sum(step["kind"] == "shows" for step in steps) == 5
+    assert sum(step["kind"] == "trigger" for step in steps) == 1
     assert sum(step["kind"] == "output" for step in steps) > 9
 
 

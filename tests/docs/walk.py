@@ -9,6 +9,9 @@ A guide's fenced blocks say by the words after their language what they are:
 - `sql`: a query of the warehouse;
 - `text output`: lines that the command or query before printed, `…` standing for anything.
 
+A sentence that sends the reader to a DAG's trigger form, and says what starts after it, is done
+through the API that the form uses.
+
 Run as a program in a copy of the repository (`python -m tests.docs.walk PAGE …`), it is one
 process, in which commands pay for their imports once, and prints what was done as JSON.
 """
@@ -30,6 +33,11 @@ from pathlib import Path
 from typing import Any
 
 _FENCE = re.compile(r"^```(\w+)((?: [\w./-]+)*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FORM = re.compile(
+    r"Open `(\w+)` → Trigger → Advanced options → \*Partition key\* `([\d-]+)`"
+    r"(?:(?!```).)*?`(\w+)`\s+starts\s+by\s+itself",
+    re.DOTALL,
+)
 _EXITS = re.compile(r"\s+# exits (\d)$")
 
 
@@ -38,9 +46,9 @@ class Step:
     """One thing to do, or to see.
 
     Attributes:
-        kind: `sh`, `sql`, `write`, `shows`, `change` or `output`.
+        kind: `sh`, `sql`, `write`, `shows`, `change`, `output` or `trigger`.
         path: the file, of those that are about one.
-        text: command, query, or content.
+        text: command, query, content, or what is triggered.
         found: what the command printed, or the file held.
         failed: why the step did not do what the page says.
     """
@@ -55,7 +63,12 @@ class Step:
 def steps(page: str) -> list[Step]:
     """Return what a page says, commands one by one."""
     found: list[Step] = []
-    for language, words, text in _FENCE.findall(page):
+    said = sorted([*_FENCE.finditer(page), *_FORM.finditer(page)], key=re.Match.start)
+    for match in said:
+        if match.re is _FORM:
+            found.append(Step("trigger", "", " ".join(match.groups())))
+            continue
+        language, words, text = match.groups()
         kind, _, path = words.strip().partition(" ")
         if language in ("sh", "sql") and not kind:
             texts = text.splitlines() if language == "sh" else [text]
@@ -95,6 +108,8 @@ def _do(step: Step, printed: str) -> Step:
         return replace(step, found=found, failed="" if found == step.text else "is another")
     if step.kind == "change":
         return _change(step, file)
+    if step.kind == "trigger":
+        return _trigger(step)
     if step.kind == "output":
         missing = _missing(step.text, printed)
         return replace(step, found=printed, failed=missing and f"was not printed: {missing}")
@@ -130,6 +145,29 @@ def _nightshift(arguments: list[str]) -> tuple[Any, str]:
     finally:
         logging.getLogger().handlers.clear()
     return 0, said.getvalue()
+
+
+def _trigger(step: Step) -> Step:
+    """Run a partition of a DAG in the Airflow of `make up`, and wait for what starts after it."""
+    from include.orchestration.local.client import AirflowClient
+    from include.orchestration.local.environment import ADMIN, admin_password
+    from include.orchestration.local.processes import read_running
+    from tests.orchestration.local.real_airflow import announced, finished, states
+
+    home = Path("var").resolve()
+    running = read_running(home)
+    if running is None:
+        return replace(step, failed="no Airflow is up")
+    dag_id, key, follower = step.text.split()
+    client = AirflowClient(running.addresses["Airflow"], ADMIN, admin_password(home))
+    with contextlib.closing(client):
+        client.log_in()
+        runs = [finished(client, client.trigger(dag_id, partition_key=key))]
+        if runs[0].state == "success":
+            runs.append(finished(client, announced(client, follower, key)))
+        found = "\n".join(f"{run.dag_id} {run.state} {states(client, run)}" for run in runs)
+        failed = "" if all(run.state == "success" for run in runs) else "a run failed"
+    return replace(step, found=found, failed=failed)
 
 
 def _query(text: str) -> str:
