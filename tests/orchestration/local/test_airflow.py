@@ -5,7 +5,10 @@ One start (about half a minute) serves all tests here.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import psutil
 import pytest
@@ -43,6 +46,8 @@ def body(step):
                     raise SourceNotReady(window.start, soon, "not ready yet")
             if window.start.isoformat() == "2013-10-03":
                 raise SourceUnreachable("nobody answers")
+        if step == "ingest" and window.start.isoformat() == "2013-10-05":
+            print("read", orders(window.start))
         if window.start.isoformat() == "2013-10-06":
             raise ValueError("a mistake")
         told = {"day": str(window)}
@@ -54,6 +59,17 @@ def body(step):
 
 for step in ("ingest", "build_features", "materialise_online", "score", "monitor"):
     setattr(tasks, step, body(step))
+
+def orders(day):
+    from include import catalog
+    from include.declare_source import Database, QueryTable, Times
+    from tests.ingestion.sources import shop
+
+    table = QueryTable(table="orders", times=Times(day="placed_at"))
+    with tasks.task_workspace() as workspace:
+        dataset = shop.shop(Database("shop", {"orders": table}))
+        source = catalog.load_source(dataset, workspace.settings.connections)
+        return source.read(shop.ORDERS, [day])["number"].to_pylist()
 
 def train(name):
     print("trained with", dict(get_current_context()["params"]))
@@ -138,6 +154,25 @@ def test_waiting_for_the_source_and_trying_again_end_well(client: AirflowClient)
         if task.task_id == "ingest"
     }
     assert tries == {"2013-10-02": 1, "2013-10-03": 2}
+
+
+def test_a_source_is_reached_through_a_connection_that_only_airflow_has(
+    client: AirflowClient, tmp_path: Path
+) -> None:
+    file = tmp_path / "shop.db"
+    with closing(sqlite3.connect(file)) as shop, shop:
+        shop.execute("CREATE TABLE orders (number, price, gift, note, placed_at)")
+        values = "(?, 9.5, 1, 'ring', ?)"
+        shop.execute(f"INSERT INTO orders VALUES {values}", (7, "2013-10-05 12:00:00"))
+        shop.execute(f"INSERT INTO orders VALUES {values}", (8, "2013-10-06 12:00:00"))
+    added = {"connection_id": "shop", "conn_type": "sqlite", "host": str(file)}
+    client._send("POST", "/connections", added)
+
+    run = finished(client, client.trigger("nyc_flights_nightly", partition_key="2013-10-05"))
+
+    assert run.state == "success"
+    (ingest,) = [task for task in client.tasks(run) if task.task_id == "ingest"]
+    assert "read [7]" in " ".join(client.log_lines(run, ingest))
 
 
 def test_a_mistake_fails_at_once(client: AirflowClient) -> None:
