@@ -34,7 +34,7 @@ from include.use_cases.flight_delay.declaration import USE_CASE
 
 ASKING = replace(
     USE_CASE,
-    gate=replace(USE_CASE.gate, approval="required", approval_hours=15 / 3600),
+    gate=replace(USE_CASE.gate, approval="required", approval_hours=25 / 3600),
     training=replace(USE_CASE.training, refit=False),
 )
 catalog.use_case = lambda name: ASKING
