@@ -23,6 +23,12 @@ from include.scaffold.profile import DAY, Sample
 MOST_FILES = 60
 MOST_ROWS = 200_000
 
+_NUMBER = r"\d+"
+_NAME = r"[^\W\d_]+\.?"
+_SHAPES = {"Y": r"\d{4}", "m": r"\d\d", "d": r"\d\d", "y": r"\d\d", "j": r"\d{3}"}
+_SHAPES |= dict.fromkeys("aAbB", _NAME)
+"""What a directive of `strftime` looks like in a path."""
+
 
 def sample_files(path: str, connection: str | None = None) -> Sample:
     """Return rows of the newest files that fit a path template.
@@ -82,7 +88,8 @@ class _Days:
     """Reads the day out of a path.
 
     Attributes:
-        pattern: of the whole path, a group for each place where the day stands.
+        pattern: of the whole path, a group for each directive (`%Y`); what is said twice, as in
+            `{day:%Y}/{day}.csv`, has to be the same.
         form: of those groups one after the other, as `strptime` takes it; empty without any.
     """
 
@@ -91,13 +98,18 @@ class _Days:
 
     @classmethod
     def of(cls, template: str) -> _Days:
-        expression, forms = "", []
+        expression, groups = "", dict[str, None]()
         for text, name, spec, _ in Formatter().parse(template):
             expression += "[^/]*".join(re.escape(part) for part in text.split("*"))
-            if name is not None:
-                expression += "(.+?)"
-                forms.append(spec or "%Y-%m-%d")
-        return cls(re.compile(expression), "\n".join(forms))
+            form = "" if name is None else spec or "%Y-%m-%d"
+            for literal, directive in re.findall(r"([^%]*)(?:%(-?[A-Za-z]))?", form):
+                expression += re.escape(literal)
+                if (group := directive.lstrip("-")) in groups:
+                    expression += f"(?P={group})"
+                elif group:
+                    expression += f"(?P<{group}>{_SHAPES.get(directive, _NUMBER)})"
+                    groups[group] = None
+        return cls(re.compile(expression), "\n".join(f"%{group}" for group in groups))
 
     def read(self, path: str) -> date | None:
         """Return the day a path is of; None if it is of none."""
@@ -106,7 +118,7 @@ class _Days:
             return None
         try:
             return datetime.strptime("\n".join(found.groups()), self.form).date()
-        except (ValueError, re.error):
+        except ValueError:
             return None
 
 

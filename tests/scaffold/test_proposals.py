@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
@@ -93,12 +94,27 @@ def test_a_source_without_files_or_rows_or_that_is_unreadable_is_refused(tmp_pat
         sample_files(str(tmp_path / "{date}.csv"))
 
 
-def test_the_day_is_read_out_of_any_path(tmp_path: Path) -> None:
-    for name in ("2026/03/01-a", "2026/03/02-b", "2026/03/xx-c"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / f"{name}.csv").write_text("n,text\n1,x\n")
-    sample = sample_files(str(tmp_path / "{day:%Y}" / "{day:%m}" / "{day:%d}-*.csv"))
-    assert [str(sample.first_day), str(sample.last_day)] == ["2026-03-01", "2026-03-02"]
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{day:%Y}/{day:%m}/{day:%d}-*.csv",
+        "{day:%Y/%m/%d}-*.csv",
+        "{day:%Y}/{day:%m}/{day}.csv",  # the year and the month twice
+        "{day:%Y-%m}/rows-{day:%Y%m%d}.csv",
+        "{day:%y}/{day:%j}/*.csv",
+        "{day:%d%b%Y}_x.csv",
+        "{day:%Y}/{day:%-m}/{day:%-d}.csv",
+    ],
+)
+def test_the_day_is_read_out_of_any_path(tmp_path: Path, template: str) -> None:
+    days = [date(2026, 3, 1), date(2026, 11, 12)]
+    for day in days:
+        file = tmp_path / template.format(day=day).replace("*", "a")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("n,text\n1,x\n")
+        (file.parent / f"xx{file.name[2:]}").write_text("of no day")
+    sample = sample_files(str(tmp_path / template))
+    assert [sample.first_day, sample.last_day] == days
     assert len(sample.frame) == 2
 
 

@@ -11,7 +11,8 @@ import pytest
 from include import catalog
 from include.connections import Connections
 from include.declare_source import Files, FileTable, Times
-from include.errors import ConfigurationError, DayAbsent, SourceUnreachable
+from include.errors import ConfigurationError, DayAbsent, SourceUnreachable, UsageError
+from include.scaffold.sampling import sample_files
 from tests.ingestion.sources.shop import ORDERS, csv, day, order, shop
 from tests.object_store import LOGIN
 
@@ -24,14 +25,18 @@ def declared(connection: str | None = "store", path: str = PATH) -> Files:
     return Files({"orders": FileTable(path, times, ready=ready)}, connection=connection)
 
 
-def connections(endpoint: str, secret: str = "testtest") -> Connections:
+def connection(endpoint: str, secret: str = "testtest") -> str:
     fields = {
         "conn_type": "aws",
         "login": "test",
         "password": secret,
         "extra": {"endpoint_url": endpoint, "region_name": "us-east-1"},
     }
-    return Connections.from_env({"AIRFLOW_CONN_STORE": json.dumps(fields)})
+    return json.dumps(fields)
+
+
+def connections(endpoint: str, secret: str = "testtest") -> Connections:
+    return Connections.from_env({"AIRFLOW_CONN_STORE": connection(endpoint, secret)})
 
 
 @pytest.fixture
@@ -71,6 +76,17 @@ def test_files_are_found_read_and_known_by_url(
     with bucket.open_output_stream(f"shop/2026/orders-{day(0)}-west.csv.gz") as stream:
         stream.write(csv([order(7, f"{day(0)} 13:00")]))
     assert catalog.load_source(shop(declared(None))).fingerprint(ORDERS, day(0)) != mark
+
+
+def test_a_scaffold_samples_the_files_it_will_read(
+    bucket: fs.S3FileSystem, endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_STORE", connection(endpoint))
+    sample = sample_files(PATH, "store")
+    assert sorted(sample.frame["number"]) == [5, 5, 15]
+    assert (sample.first_day, sample.last_day) == (day(0), day(1))
+    with pytest.raises(UsageError, match=r"there is no file s3://shop/other"):
+        sample_files("s3://shop/other/{day}.csv", "store")
 
 
 def test_a_wrong_login_is_not_tried_again_and_a_store_out_of_reach_is(
