@@ -202,7 +202,7 @@ def _filling() -> Case:
     """Return the case of filling the window, with each of the models in service."""
     titles = {TRAINED: "the model that training picks", LARGE: "the large model"}
     contenders = [
-        Contender(name, title, f"{YEAR}:fill", {"model": name, "monitored": True}, 2, needs=3 * GB)
+        Contender(name, title, f"{YEAR}:fill", {"model": name}, 2, needs=3 * GB)
         for name, title in titles.items()
     ]
     return Case(FILLING, "The window, from nothing", tuple(contenders), prepare=f"{YEAR}:found")

@@ -38,10 +38,8 @@ def copy(base: str, site: str, sizes: dict[str, Any]) -> None:
     sites.copy(Path(base), Path(site))
 
 
-def fill(
-    base: str, site: str, sizes: dict[str, Any], model: str, monitored: bool
-) -> dict[str, Any]:
-    """Fill the window from nothing: ingest, features, score, and then monitoring, if asked.
+def fill(base: str, site: str, sizes: dict[str, Any], model: str) -> dict[str, Any]:
+    """Fill the window from nothing: ingest, features, score, and then monitoring.
 
     Returns:
         The fields of `Cost`, `seconds` without monitoring; `rows` scored; the content hash as
@@ -61,9 +59,9 @@ def fill(
         }
 
         def run() -> None:
-            for stage in (*STAGES, "monitor") if monitored else STAGES:
+            for stage, do in work.items():
                 start = time.perf_counter()
-                work[stage]()
+                do()
                 seconds[stage] = time.perf_counter() - start
 
         with stopwatch(PARTS) as parts:

@@ -42,23 +42,29 @@ def tell_blind(
     why = runs.one_line(error) if isinstance(error, NightshiftError) else type(error).__name__
     for channel, send in channels.items():
         told = _time_of(folder / f"told-{channel}")
-        if told is None or now - told >= AGAIN_AFTER:
-            _try(channel, send, _message(settings, why, since), folder, now)
+        untold = told is None or now - told >= AGAIN_AFTER
+        if untold and _try(channel, send, _message(settings, why, since)):
+            _set(folder / f"told-{channel}", now)
 
 
 def tell_seen(settings: Settings, channels: Mapping[str, Send], now: datetime) -> None:
-    """Tell those who were told that looking works again; fails for no channel."""
+    """Tell those who were told that looking works again; fails for no channel.
+
+    A channel that fails is asked again by the next look: until it is told, its mark stays, and
+    says since when.
+    """
     folder = settings.home / "alerts"
     since = _time_of(folder / "blind")
-    if since is None:
-        return
-    text = f"nothing could be looked at from {_instant(since)} to {_instant(now)}; it can again"
-    message = Message("over: nightshift, nothing can be seen", text, "info", _events("over", text))
     for channel, send in channels.items():
-        if _time_of(folder / f"told-{channel}") is not None:
-            _try(channel, send, message, folder, now)
-    for mark in folder.iterdir():
-        mark.unlink(missing_ok=True)
+        mark = folder / f"told-{channel}"
+        told = _time_of(mark)
+        if told is None:
+            continue
+        if _try(channel, send, _over(since or told, now)):
+            mark.unlink(missing_ok=True)
+        else:
+            _set(mark, since or told)
+    (folder / "blind").unlink(missing_ok=True)
 
 
 def _message(settings: Settings, why: str, since: datetime) -> Message:
@@ -71,17 +77,23 @@ def _message(settings: Settings, why: str, since: datetime) -> Message:
     return Message(title, text, "critical", _events("opened", why))
 
 
+def _over(since: datetime, now: datetime) -> Message:
+    text = f"nothing could be looked at since {_instant(since)}; at {_instant(now)} it could again"
+    return Message("over: nightshift, nothing can be seen", text, "info", _events("over", text))
+
+
 def _events(event: str, what: str) -> tuple[dict[str, str], ...]:
     return ({"event": event, "subject": "nightshift", "kind": KIND, "what": what},)
 
 
-def _try(channel: str, send: Send, message: Message, folder: Path, now: datetime) -> None:
+def _try(channel: str, send: Send, message: Message) -> bool:
+    """Send a message; returns whether it is out of our hands."""
     try:
         send(message)
     except Exception as error:
         _log.error("alerts by %s failed: %s", channel, error)
-    else:
-        _set(folder / f"told-{channel}", now)
+        return False
+    return True
 
 
 def _time_of(mark: Path) -> datetime | None:

@@ -11,9 +11,20 @@ from typing import Any
 import pytest
 
 from bench import child
-from bench.scores import postgres
+from bench.scores import plan, postgres
 from include.settings import WarehouseAddress
 from tests.conftest import TEMPLATE, fresh_database
+
+
+def base_of(history: Path, folder: Path, *models: str) -> Path:
+    """Return a home as the benchmarks make one: landed nights and a champion, as these models."""
+    base = folder / "base"
+    base.mkdir()
+    (base / "home").symlink_to(history)
+    serving = {"version": "1", "trees": 9, "leaves": 99}
+    text = json.dumps(dict.fromkeys(models, serving))
+    (base / plan.MODELS).write_text(text, encoding="utf-8")
+    return base
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from bench.report import as_markdown, as_text
 from bench.scores import plan as scores
 from bench.training.outcomes import Outcome, Outcomes
 from include.monitoring import monitor
+from tests.bench.conftest import base_of
 
 SIZES = Sizes(
     year=("2013-08-14", "2013-09-28"),
@@ -34,13 +35,8 @@ WINDOW = scores.Sizes(year=("2013-09-09", "2013-09-15"))
 
 @pytest.fixture
 def base(history: Path, tmp_path: Path) -> Path:
-    """A home as the benchmark makes one: landed nights and a champion."""
-    folder = tmp_path / "base"
-    folder.mkdir()
-    (folder / "home").symlink_to(history)
-    models = json.dumps({scores.TRAINED: {"version": "1", "trees": 9, "leaves": 99}})
-    (folder / scores.MODELS).write_text(models, encoding="utf-8")
-    return folder
+    """A home with nights and a champion."""
+    return base_of(history, tmp_path, scores.TRAINED)
 
 
 def test_everything_is_measured_and_agrees(

@@ -19,7 +19,9 @@ from bench.scores.scoring import PARTS
 from bench.stopwatch import stopwatch
 from bench.training.outcomes import Outcome, Outcomes
 from include.features.retrieval import entity_frame
+from include.monitoring import report
 from include.use_cases.flight_delay.declaration import USE_CASE
+from tests.bench.conftest import base_of
 
 SIZES = Sizes(
     load=2000,
@@ -37,19 +39,17 @@ GIVEN = asdict(SIZES)
 
 @pytest.fixture
 def base(history: Path, tmp_path: Path) -> Path:
-    """A home as the benchmark makes one: landed nights and a champion, here in both roles."""
-    folder = tmp_path / "base"
-    folder.mkdir()
-    (folder / "home").symlink_to(history)
-    serving = {"version": "1", "trees": 9, "leaves": 99}
-    models = json.dumps({plan.LARGE: serving, plan.TRAINED: serving})
-    (folder / plan.MODELS).write_text(models, encoding="utf-8")
-    return folder
+    """A home with nights and a champion, here in both roles."""
+    return base_of(history, tmp_path, plan.LARGE, plan.TRAINED)
 
 
 @pytest.fixture
 def once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Measure everybody once, however little memory is free, and few of many alike."""
+    """Measure everybody once, however little memory is free, and few of many alike.
+
+    No page of a night is written: each takes seconds, and the benchmark of monitoring has some.
+    """
+    monkeypatch.setattr(report, "write", lambda *_: None)
     declared, night = plan.cases, plan.night
 
     def cut(case: Case) -> Case:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import timedelta
@@ -49,6 +50,7 @@ SIZES = Sizes(
     every=4,
 )
 GIVEN = asdict(SIZES)
+CONTENDERS = "tests.bench.contenders"
 
 
 @pytest.fixture(scope="module")
@@ -60,24 +62,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-@pytest.fixture
-def in_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Do the work of the children here; what they are given and answer travels as JSON."""
-
-    def run(function: str, **arguments: Any) -> Any:
-        return json.loads(json.dumps(child.load(function)(**json.loads(json.dumps(arguments)))))
-
-    monkeypatch.setattr(child, "run", run)
-
-
-def predict_otherwise(folder: str, sizes: dict[str, Any], values: str) -> dict[str, Any]:
-    """A contender of which one prediction is off by the last bit."""
-    found = prediction.ours(folder, sizes, values)
-    predictions = np.load(values)
-    predictions[3] = np.nextafter(predictions[3], 1.0)
-    with Path(values).open("wb") as file:
-        np.save(file, predictions)
-    return found
+@pytest.fixture(scope="module")
+def built(folder: Path) -> tuple[dict[str, Any], Path]:
+    """What a training run found, and the file with the losses of its search."""
+    losses = folder / "losses"
+    return tuning.build(str(folder), GIVEN, str(losses)), losses
 
 
 def test_what_is_measured_is_what_is_declared() -> None:
@@ -109,9 +98,9 @@ def test_everything_is_measured_and_agrees(
 
 
 def test_the_parts_of_a_training_are_timed_where_they_are_called(
-    folder: Path, tmp_path: Path
+    folder: Path, built: tuple[dict[str, Any], Path], tmp_path: Path
 ) -> None:
-    found = tuning.build(str(folder), GIVEN, str(tmp_path / "ours"))
+    found, _ = built
     again = tuning.build(str(folder), GIVEN, str(tmp_path / "ours"))
 
     assert sum(found["parts"].values()) == pytest.approx(found["total"])
@@ -122,8 +111,10 @@ def test_the_parts_of_a_training_are_timed_where_they_are_called(
     assert found["fingerprint"].startswith(built.model.sha256)
 
 
-def test_the_search_by_hand_finds_the_same_losses(folder: Path, tmp_path: Path) -> None:
-    tuning.build(str(folder), GIVEN, str(tmp_path / "ours"))
+def test_the_search_by_hand_finds_the_same_losses(
+    folder: Path, built: tuple[dict[str, Any], Path], tmp_path: Path
+) -> None:
+    shutil.copy(built[1], tmp_path / "ours")
     by_hand.search(str(folder), GIVEN, str(tmp_path / "by_hand"))
 
     compared = tuning.compare(str(tmp_path), "ours")["by_hand"]
@@ -144,8 +135,9 @@ def test_a_prediction_that_differs_fails_the_command(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """In processes of their own, as the benchmark runs."""
-    wrong = replace(plan.PLAIN, measure=f"{__name__}:predict_otherwise", options={})
-    case = _once(replace(plan.PREDICTION, contenders=(plan.PREDICTED, plan.PREPARED, wrong)))
+    wrong = replace(plan.PLAIN, measure=f"{CONTENDERS}:differ", options={})
+    right = replace(plan.PREPARED, measure=f"{CONTENDERS}:repeat", options={})
+    case = _once(replace(plan.PREDICTION, contenders=(plan.PREDICTED, right, wrong)))
 
     def group(home: Path, progress: Progress) -> Report:
         home.mkdir(parents=True)
@@ -209,10 +201,11 @@ def test_a_contender_that_dies_or_wavers_is_a_fault() -> None:
     assert "there was no value to compare" in next(idle.faults)
 
 
-def test_values_that_cannot_be_compared_are_the_first_contender_s_fault(folder: Path) -> None:
-    case = _once(replace(plan.PREDICTION, compare="nothing:at_all", contenders=(plan.PREDICTED,)))
+def test_values_that_cannot_be_compared_are_the_first_contender_s_fault(tmp_path: Path) -> None:
+    quick = replace(plan.PREDICTED, measure=f"{CONTENDERS}:invent")
+    case = _once(replace(plan.PREDICTION, compare="nothing:at_all", contenders=(quick,)))
 
-    (found,) = benchmark.contend(folder, case, SIZES, Progress())
+    (found,) = benchmark.contend(tmp_path, case, SIZES, Progress())
 
     assert "could not be compared: ModuleNotFoundError" in next(found.faults)
 

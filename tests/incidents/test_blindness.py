@@ -41,6 +41,27 @@ def test_it_is_told_when_it_lasts_now_and_then_and_when_it_is_over(settings: Set
     assert mail.messages == []
 
 
+def test_a_channel_that_could_not_say_that_it_is_over_says_so_later(settings: Settings) -> None:
+    mail, hook = Channel(), Channel()
+    both = {"mail": mail, "hook": hook}
+    for minutes in (0, 20):
+        tell_blind(settings, both, DOWN, NOON + minutes * MINUTE)
+    mail.messages.clear()
+    hook.messages.clear()
+    mail.broken = True
+    tell_seen(settings, both, NOON + 30 * MINUTE)
+    assert hook.events() == [("over", "watch_blind")]
+
+    mail.broken = False
+    for minutes in (40, 50):
+        tell_seen(settings, both, NOON + minutes * MINUTE)
+    (message,) = mail.messages
+    assert message.title == "over: nightshift, nothing can be seen"
+    assert "since 2014-06-01 12:00 UTC" in message.text
+    assert hook.messages == [], "it was told before"
+    assert list((settings.home / "alerts").iterdir()) == []
+
+
 def test_an_error_that_is_not_for_operators_is_told_by_its_type_alone(settings: Settings) -> None:
     people = Channel()
     error = ValueError("a row of somebody")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from include.monitoring import monitor as stage
 from include.monitoring import report
 from include.monitoring.monitor import monitor, verdicts
 from include.scoring.score import score
+from include.settings import Settings
 from include.training.model import REFERENCE
 from include.warehouse.days import DayState, write_days
 from include.warehouse.monitoring_tables import drift_metrics, drift_verdicts
@@ -23,6 +25,7 @@ from include.warehouse.tables import stage_runs
 from include.warehouse.use_cases import use_case_tables
 from include.window import Window
 from include.workspace import Workspace
+from tests.made_once import copy_made, made_once
 from tests.model_nights import CASE, NIGHTS, crown, fitted, frames, land, prepare, wire
 
 VALUES = [c.name for c in drift_metrics.columns if c.name != "run_id"]
@@ -36,14 +39,35 @@ def pages(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return written
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def made(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Settings]:
+    """An installation on each database whose nights are scored, to copy."""
+
+    def make(workspace: Workspace) -> None:
+        prepare(workspace)
+        crown(workspace, fitted())
+        score(workspace, CASE, NIGHTS)
+
+    with pytest.MonkeyPatch.context() as patch:
+        wire(patch)
+        with made_once(request, tmp_path_factory.mktemp("scored"), make) as settings:
+            yield settings
+
+
 @pytest.fixture
-def scored(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, pages: list[Path]) -> Workspace:
+def scored(
+    request: pytest.FixtureRequest,
+    made: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    pages: list[Path],
+) -> Iterator[Workspace]:
     """A workspace whose nights are scored, and in which no page is really written."""
     wire(monkeypatch)
-    prepare(workspace)
-    crown(workspace, fitted())
-    score(workspace, CASE, NIGHTS)
-    return workspace
+    with copy_made(request, made, tmp_path / "home") as workspace:
+        yield workspace
 
 
 def _read(workspace: Workspace) -> pd.DataFrame:

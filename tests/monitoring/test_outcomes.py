@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
@@ -15,11 +16,13 @@ import sqlalchemy as sa
 from include.errors import DaysStopped, RowsLost, UsageError
 from include.ingestion.landing import ingest
 from include.monitoring.outcomes import STAGE, write_outcomes
+from include.settings import Settings
 from include.warehouse.days import DayState, day_states, write_days
 from include.warehouse.use_cases import apply, use_case_tables
 from include.window import Window
 from include.workspace import Workspace
-from tests.planted import PLANTED, PLANTED_USE_CASE, Faults
+from tests.made_once import copy_made, made_once
+from tests.planted import FAULTS, PLANTED, PLANTED_USE_CASE, Faults
 from tests.real_frames import KEYS, data_folder
 
 CASE = PLANTED_USE_CASE
@@ -31,13 +34,29 @@ SCORED = Window(LANDED.start, date(2013, 2, 11))
 MATURE = tuple(date(2013, 2, day) for day in (8, 9, 10))
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def made(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Settings]:
+    """An installation on each database whose days have landed, and are said to be scored."""
+
+    def make(workspace: Workspace) -> None:
+        FAULTS.heal()
+        apply(workspace.warehouse, CASE)
+        ingest(workspace, PLANTED, LANDED)
+        say_scored(workspace, SCORED.days)
+
+    with made_once(request, tmp_path_factory.mktemp("landed"), make) as settings:
+        yield settings
+
+
 @pytest.fixture
-def scored(workspace: Workspace, faults: Faults) -> Workspace:
+def scored(
+    request: pytest.FixtureRequest, made: Settings, tmp_path: Path, faults: Faults
+) -> Iterator[Workspace]:
     """A workspace whose days have landed, and of which it is said that they are scored."""
-    apply(workspace.warehouse, CASE)
-    ingest(workspace, PLANTED, LANDED)
-    say_scored(workspace, SCORED.days)
-    return workspace
+    with copy_made(request, made, tmp_path / "home") as workspace:
+        yield workspace
 
 
 def say_scored(workspace: Workspace, days: Sequence[date]) -> None:

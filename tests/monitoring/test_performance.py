@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,13 +25,12 @@ from include.scoring.score import score
 from include.settings import Settings
 from include.training.constant import Constant
 from include.warehouse.days import DayState, day_states, write_days
-from include.warehouse.migrate import upgrade
 from include.warehouse.monitoring_tables import model_performance
 from include.warehouse.tables import stage_runs
 from include.warehouse.use_cases import apply, use_case_tables
 from include.window import Window
-from include.workspace import Workspace, open_workspace
-from tests.conftest import TEMPLATE, fresh_database, postgres_settings
+from include.workspace import Workspace
+from tests.made_once import copy_made, made_once
 from tests.model_nights import (
     AS_OF,
     CASE,
@@ -43,57 +43,40 @@ from tests.model_nights import (
     serve,
     wire,
 )
-from tests.planted import NOW
 from tests.scoring import models
 
 DATES = [day + timedelta(days=1) for day in NIGHTS]
 CHANGED = DATES[2]
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def made(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Settings]:
+    """Six real nights on each database that are scored, and whose outcomes are written."""
+
+    def make(workspace: Workspace) -> None:
+        prepare(workspace)
+        crown(workspace, fitted())
+        score(workspace, CASE, NIGHTS)
+        write_outcomes(workspace, CASE, NIGHTS)
+
+    with pytest.MonkeyPatch.context() as patch:
+        wire(patch)
+        serve(patch, frames())
+        with made_once(request, tmp_path_factory.mktemp("nights"), make) as settings:
+            yield settings
+
+
 @pytest.fixture
-def scored(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    """Six real nights that are scored, and whose outcomes are written."""
-    prepare_nights(workspace, monkeypatch)
-    return workspace
-
-
-def prepare_nights(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def scored(
+    request: pytest.FixtureRequest, made: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Workspace]:
+    """Such nights, for one test."""
     wire(monkeypatch)
     serve(monkeypatch, frames())
-    prepare(workspace)
-    crown(workspace, fitted())
-    score(workspace, CASE, NIGHTS)
-    write_outcomes(workspace, CASE, NIGHTS)
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
-def nights(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Workspace]:
-    """Such nights on each database, for tests that only measure them."""
-    home = tmp_path_factory.mktemp("nights")
-    if request.param == "sqlite":
-        yield from open_nights(
-            Settings.from_env({"NIGHTSHIFT_HOME": str(home)}, code_revision="test")
-        )
-        return
-    server = request.getfixturevalue("postgres_server")
-    for address in fresh_database(server, TEMPLATE):
-        yield from open_nights(postgres_settings(home, address))
-
-
-def open_nights(settings: Settings) -> Iterator[Workspace]:
-    with pytest.MonkeyPatch.context() as patch, open_workspace(settings, now=NOW) as workspace:
-        upgrade(workspace.warehouse)
-        prepare_nights(workspace, patch)
+    with copy_made(request, made, tmp_path / "home") as workspace:
         yield workspace
-
-
-@pytest.fixture
-def unmeasured(nights: Workspace) -> Workspace:
-    """The shared nights, as if nothing had been measured yet."""
-    forget_figures(nights)
-    return nights
 
 
 def forget_figures(workspace: Workspace) -> None:
@@ -120,11 +103,11 @@ def states(workspace: Workspace) -> dict[date, DayState]:
         return day_states(connection, STAGE, CASE.name)
 
 
-def test_figures_are_those_of_the_scores_and_what_became_of_them(unmeasured: Workspace) -> None:
-    result = measure_performance(unmeasured, CASE, NIGHTS)
+def test_figures_are_those_of_the_scores_and_what_became_of_them(scored: Workspace) -> None:
+    result = measure_performance(scored, CASE, NIGHTS)
 
     assert list(result.done) == DATES
-    stored, constant = read(unmeasured), fitted().evidence["constant"]["value"]
+    stored, constant = read(scored), fitted().evidence["constant"]["value"]
     assert result.rows_out == len(stored)
     for target in DATES:
         rows = frames()[frames()["target_date"] == target]
@@ -162,31 +145,31 @@ def test_figures_are_those_of_the_scores_and_what_became_of_them(unmeasured: Wor
     assert stored["out_of_time"].all()
 
 
-def test_the_result_says_in_words_what_came_out(unmeasured: Workspace) -> None:
-    result = measure_performance(unmeasured, CASE, NIGHTS)
-    found = read(unmeasured).loc[(DATES[-1], "1", "all", "auc")]
+def test_the_result_says_in_words_what_came_out(scored: Workspace) -> None:
+    result = measure_performance(scored, CASE, NIGHTS)
+    found = read(scored).loc[(DATES[-1], "1", "all", "auc")]
     assert result.notes[-1] == (
         f"{DATES[-1]}: auc {found.value:.2f} [{found.lower:.2f}, {found.upper:.2f}] on {found.n} "
         f"rows, {found.label_coverage:.1%} labelled"
     )
 
 
-def test_nights_in_any_order_and_one_window_say_the_same(unmeasured: Workspace) -> None:
-    measure_performance(unmeasured, CASE, NIGHTS)
-    whole = values(unmeasured)
-    forget_figures(unmeasured)
+def test_nights_in_any_order_and_one_window_say_the_same(scored: Workspace) -> None:
+    measure_performance(scored, CASE, NIGHTS)
+    whole = values(scored)
+    forget_figures(scored)
     for place in (3, 0, 5, 1, 4, 2):
-        measure_performance(unmeasured, CASE, Window.night(NIGHTS.days[place]))
-    pd.testing.assert_frame_equal(values(unmeasured), whole)
+        measure_performance(scored, CASE, Window.night(NIGHTS.days[place]))
+    pd.testing.assert_frame_equal(values(scored), whole)
 
 
-def test_unchanged_inputs_write_a_run_and_nothing_else(unmeasured: Workspace) -> None:
-    measure_performance(unmeasured, CASE, NIGHTS)
-    before, known = read(unmeasured), states(unmeasured)
-    again = measure_performance(unmeasured, CASE, NIGHTS)
+def test_unchanged_inputs_write_a_run_and_nothing_else(scored: Workspace) -> None:
+    measure_performance(scored, CASE, NIGHTS)
+    before, known = read(scored), states(scored)
+    again = measure_performance(scored, CASE, NIGHTS)
     assert (again.status, again.changed, again.notes) == ("unchanged", False, ())
-    pd.testing.assert_frame_equal(read(unmeasured), before)
-    assert states(unmeasured) == known
+    pd.testing.assert_frame_equal(read(scored), before)
+    assert states(scored) == known
 
 
 def test_a_restated_outcome_measures_its_date_again_and_no_other(
@@ -305,18 +288,18 @@ def test_a_regression_is_measured_beside_the_median(
     assert result.notes[0].startswith(f"{DATES[0]}: mae ")
 
 
-def test_slices_that_the_scores_do_not_have_are_said(unmeasured: Workspace) -> None:
+def test_slices_that_the_scores_do_not_have_are_said(scored: Workspace) -> None:
     slices = (Slice("origin"), Slice("distance"))
     case = replace(CASE, gate=replace(CASE.gate, slices=slices))
-    told = measure_performance(unmeasured, case, NIGHTS).notes[-1]
+    told = measure_performance(scored, case, NIGHTS).notes[-1]
     assert told.startswith("slices by distance are not measured: ")
     assert "score_columns" in told
 
 
-def test_a_long_window_is_summed_up(unmeasured: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_window_is_summed_up(scored: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("include.monitoring.performance.MOST_NOTES", 3)
-    (note,) = measure_performance(unmeasured, CASE, NIGHTS).notes
-    found = read(unmeasured).xs("auc", level="metric").xs("all", level="slice")["value"]
+    (note,) = measure_performance(scored, CASE, NIGHTS).notes
+    found = read(scored).xs("auc", level="metric").xs("all", level="slice")["value"]
     assert note == (
         f"6 dates measured: auc from {found.min():.2f} ({found.idxmin()[0]}) to "
         f"{found.max():.2f} ({found.idxmax()[0]}), median {found.median():.2f}"
@@ -328,11 +311,11 @@ def test_a_long_window_is_summed_up(unmeasured: Workspace, monkeypatch: pytest.M
     [("MOST_DATES", 4, [4, 2]), ("MOST_ROWS", 300, [2, 2, 2]), ("MOST_ROWS", 1, [1] * 6)],
 )
 def test_dates_are_read_in_chunks(
-    unmeasured: Workspace, monkeypatch: pytest.MonkeyPatch, bound: str, most: int, parts: list[int]
+    scored: Workspace, monkeypatch: pytest.MonkeyPatch, bound: str, most: int, parts: list[int]
 ) -> None:
-    measure_performance(unmeasured, CASE, NIGHTS)
-    whole = values(unmeasured)
-    forget_figures(unmeasured)
+    measure_performance(scored, CASE, NIGHTS)
+    whole = values(scored)
+    forget_figures(scored)
     read_whole, asked = matured.read, []
 
     def watched(connection: sa.Connection, case: UseCase, targets: Any, days: Any) -> pd.DataFrame:
@@ -341,9 +324,9 @@ def test_dates_are_read_in_chunks(
 
     monkeypatch.setattr(matured, "read", watched)
     monkeypatch.setattr(performance, bound, most)
-    measure_performance(unmeasured, CASE, NIGHTS)
+    measure_performance(scored, CASE, NIGHTS)
     assert asked == parts
-    pd.testing.assert_frame_equal(values(unmeasured), whole)
+    pd.testing.assert_frame_equal(values(scored), whole)
 
 
 def test_a_window_outside_the_dataset_is_refused(workspace: Workspace) -> None:
