@@ -92,7 +92,14 @@ def test_without_one_nothing_is_read(workspace: Workspace) -> None:
         (
             "SELECT data_day, data_day + 1 AS target_date, 0.5 AS baseline FROM days",
             ConfigurationError,
-            r"returns no column time_hour, carrier, flight; it must return data_day, target_date",
+            r"returns no column 'time_hour', an entity key; no column 'carrier', an entity key; no "
+            r"column 'flight', .*It returns data_day, target_date, baseline: name the columns so",
+        ),
+        (
+            "SELECT data_day, data_day + 1 AS target_date, time_hour, carrier, flight,"
+            " 'soon' AS baseline FROM schedule",
+            ConfigurationError,
+            r"baseline\.sql: .*Could not convert string 'soon' to DOUBLE",
         ),
         (
             "SELECT data_day, data_day + 1 AS target_date, time_hour, 'UA' AS carrier, 1 AS flight,"
