@@ -222,7 +222,7 @@ class Retraining:
 
     Attributes:
         cron: schedule in the dataset's time zone; None for never.
-        on_drift: whether monitoring may ask for it after a drifted night.
+        on_drift: whether monitoring may ask for it when drift lasts, see `Monitoring.persistence`.
         cool_down: how long after a training monitoring may not ask for another.
     """
 

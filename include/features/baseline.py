@@ -12,9 +12,8 @@ it may read only rows whose `known_at` is at or before a day's cut-off; training
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import date, timedelta
-from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
@@ -24,6 +23,7 @@ from include.declare_personal import refuse
 from include.errors import ConfigurationError, RowsLost
 from include.features.build import CHUNK_DAYS
 from include.features.landed import TARGET_DATE, lake_views, reading, run_sql
+from include.features.sql_errors import require_columns
 from include.lake import delta
 from include.lake.schema import DATA_DAY
 from include.whereabouts import shown
@@ -47,8 +47,8 @@ def add_baseline(workspace: Workspace, use_case: UseCase, frame: pd.DataFrame) -
         The same rows in the same order with `baseline` (float64), missing where it says nothing.
 
     Raises:
-        ConfigurationError: `baseline.sql` is not there, does not run, lacks a column, or the
-            rows have a column of the name already.
+        ConfigurationError: `baseline.sql` is not there, does not run, lacks a column, says what
+            is no number, or the rows have a column of the name already.
         RowsLost: it speaks of an entity twice.
     """
     if use_case.baseline is None:
@@ -90,24 +90,21 @@ def _rows(workspace: Workspace, use_case: UseCase, days: Sequence[date]) -> pd.D
         lake_views(workspace, use_case, duck, Window(min(days) - back, max(days)).days)
         duck.from_arrow(pa.table({DATA_DAY: pa.array(days, pa.date32())})).create("days")
         relation = run_sql(use_case, duck, FILE)
-        wanted = [*_key_names(use_case), BASELINE]
-        _require_columns(use_case, wanted, relation.columns)
-        columns = ", ".join(f'"{name}"' for name in wanted)
+        _require_columns(use_case, relation.columns)
+        keys = ", ".join(f'"{name}"' for name in _key_names(use_case))
+        said = relation.project(f"{keys}, {BASELINE}::DOUBLE AS {BASELINE}").order(keys)
         with reading(use_case, duck, FILE):
-            found: pd.DataFrame = relation.project(columns).order(columns).to_df()
-    found = found.astype({BASELINE: "float64"})
+            found: pd.DataFrame = said.to_df()
     for name in (DATA_DAY, TARGET_DATE):
         found[name] = pd.to_datetime(found[name]).dt.date
     return found
 
 
-def _require_columns(use_case: UseCase, wanted: Collection[str], found: Collection[str]) -> None:
-    file: Path = use_case.folder / FILE
-    if lacking := [name for name in wanted if name not in found]:
-        raise ConfigurationError(
-            f"{shown(file)} returns no column {', '.join(lacking)}; it must return "
-            f"{', '.join(wanted)}"
-        )
+def _require_columns(use_case: UseCase, found: Sequence[str]) -> None:
+    file, declaration = use_case.folder / FILE, use_case.folder / "declaration.py"
+    needed = {DATA_DAY: "the data day", TARGET_DATE: "the day that is predicted"}
+    needed |= {BASELINE: "what it says", **dict.fromkeys(use_case.key_names, "an entity key")}
+    require_columns(file, found, needed, declaration, use_case.key_names[-1])
     refuse(shown(file), use_case.dataset.personal, {"its result": found})
 
 

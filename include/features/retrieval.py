@@ -16,10 +16,13 @@ import pyarrow as pa
 
 from include.declare import UseCase
 from include.errors import ConfigurationError, RowsLost, SchemaBreak
-from include.features.asof.errors import EntityFrameInvalid, SourceColumnInvalid
 from include.features.build import feature_tables
 from include.features.landed import ENTITIES, LABELS, TARGET_DATE, lake_views, reading, run_sql
-from include.features.quick_feast import FeatureServiceNotFoundException
+from include.features.quick_feast import (
+    EntityFrameInvalid,
+    FeatureServiceNotFoundException,
+    SourceColumnInvalid,
+)
 from include.features.store import FEATURE_REPO, open_store
 from include.lake import delta, names
 from include.lake.schema import DATA_DAY

@@ -44,11 +44,9 @@ def rescoring_form(use_case: UseCase) -> dict[str, Param]:
             "of them, champion_asof for each the newest champion trained as of an earlier day, "
             "pinned the version named below.",
         ),
-        "pinned_version": Param(
-            None,
-            type=["null", "string"],
-            title="Pinned version",
-            description="The model version of the policy pinned; left empty with the others, and "
+        "pinned_version": _optional(
+            "Pinned version",
+            "The model version of the policy pinned; left empty with the others, and "
             f"for the declared one ({use_case.scoring.pinned_version or 'none is declared'}).",
         ),
     }
@@ -57,13 +55,11 @@ def rescoring_form(use_case: UseCase) -> dict[str, Param]:
 def training_form(use_case: UseCase) -> dict[str, Param]:
     """Return the form of a training: as of which day, and whether it may go into service."""
     return {
-        "as_of": Param(
-            None,
-            type=["null", "string"],
-            format="date",
-            title="As of",
-            description="Train as if this data day were the newest, YYYY-MM-DD; only labels that "
+        "as_of": _optional(
+            "As of",
+            "Train as if this data day were the newest, YYYY-MM-DD; only labels that "
             "were final by then are used. Left empty: the newest day that has features.",
+            format="date",
         ),
         "promote": Param(
             True,
@@ -98,13 +94,11 @@ def rollback_form(use_case: UseCase) -> dict[str, Param]:
             f"of {use_case.name} before. ./nightshift models {use_case.name} lists them.",
         ),
         "reason": _reason("Why, for the ledger of models."),
-        "rescore_from": Param(
-            None,
-            type=["null", "string"],
-            format="date",
-            title="Score again from",
-            description="Data day, YYYY-MM-DD, from which on published days are scored again with "
+        "rescore_from": _optional(
+            "Score again from",
+            "Data day, YYYY-MM-DD, from which on published days are scored again with "
             "the version. Left empty: published scores stay, and the next night uses the version.",
+            format="date",
         ),
     }
 
@@ -164,13 +158,11 @@ def acknowledgement_form() -> dict[str, Param]:
             title="Incident",
             description="Its number, as in the alert; ./nightshift incidents lists open ones.",
         ),
-        "until": Param(
-            None,
-            type=["null", "string"],
-            format="date",
-            title="Silent until",
-            description="The day, YYYY-MM-DD, on which people are told again if it is still open "
+        "until": _optional(
+            "Silent until",
+            "The day, YYYY-MM-DD, on which people are told again if it is still open "
             "(from midnight UTC). Left empty: silent until it is over.",
+            format="date",
         ),
         "reason": _reason("Why it may be silent; it is shown with the incident."),
     }

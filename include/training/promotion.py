@@ -116,10 +116,11 @@ def _out_of_bounds(use_case: UseCase, evaluation: Evaluation) -> str | None:
 
 def _within(use_case: UseCase, evaluation: Evaluation) -> str:
     gate = use_case.gate
+    low, high = sorted((gate.worst, gate.too_good))
     return (
         f"no champion yet: {gate.metric} {evaluation.metrics[gate.metric]} on "
         f"{evaluation.rows:,} out-of-time rows of {evaluation.days} days lies between "
-        f"{gate.worst} and {gate.too_good}"
+        f"{low} and {high}"
     )
 
 

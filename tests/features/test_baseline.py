@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -16,22 +16,12 @@ from include.errors import ConfigurationError, RowsLost
 from include.features.baseline import BASELINE, add_baseline, baseline_rows
 from include.features.retrieval import entity_frame
 from include.workspace import Workspace
+from tests.elsewhere import with_sql_in
 from tests.history import opened
 from tests.night.test_horizons import TWO_DAYS
 from tests.planted import PLANTED
 
 DAYS = [date(2013, 3, 9), date(2013, 3, 10), date(2013, 6, 1)]
-
-
-@dataclass(frozen=True)
-class Elsewhere(UseCase):
-    """The use case with another `baseline.sql`."""
-
-    sql: Path = Path()
-
-    @property
-    def folder(self) -> Path:
-        return self.sql
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +33,7 @@ def workspace(history: Path) -> Iterator[Workspace]:
 def case(folder: Path, sql: str | None) -> UseCase:
     if sql is not None:
         (folder / "baseline.sql").write_text(sql)
-    return Elsewhere(**vars(TWO_DAYS), sql=folder)
+    return with_sql_in(folder, TWO_DAYS)
 
 
 def test_it_is_what_was_known_at_the_cutoff(workspace: Workspace) -> None:
@@ -92,7 +82,14 @@ def test_without_one_nothing_is_read(workspace: Workspace) -> None:
         (
             "SELECT data_day, data_day + 1 AS target_date, 0.5 AS baseline FROM days",
             ConfigurationError,
-            r"returns no column time_hour, carrier, flight; it must return data_day, target_date",
+            r"returns no column 'time_hour', an entity key; no column 'carrier', an entity key; no "
+            r"column 'flight', .*It returns data_day, target_date, baseline: name the columns so",
+        ),
+        (
+            "SELECT data_day, data_day + 1 AS target_date, time_hour, carrier, flight,"
+            " 'soon' AS baseline FROM schedule",
+            ConfigurationError,
+            r"baseline\.sql: .*Could not convert string 'soon' to DOUBLE",
         ),
         (
             "SELECT data_day, data_day + 1 AS target_date, time_hour, 'UA' AS carrier, 1 AS flight,"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import replace
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -24,14 +25,16 @@ from include.ingestion import quarantine
 from include.ingestion.landing import ingest
 from include.lake import names
 from include.privacy.forget import Erasure, forget
-from include.warehouse import monitoring_tables, roles, tables
+from include.settings import Settings
+from include.warehouse import migrate, monitoring_tables, roles, tables
 from include.warehouse.locks import lock
 from include.warehouse.stages import RunContext, day_states
 from include.warehouse.use_cases import apply, use_case_tables
 from include.window import Window
 from include.workspace import Workspace, open_workspace
 from tests import children
-from tests.planted import NOW, PLANTED, PLANTED_USE_CASE, Faults
+from tests.conftest import TEMPLATE, fresh_database, postgres_settings
+from tests.planted import FAULTS, NOW, PLANTED, PLANTED_USE_CASE, Change, Faults
 
 SUBJECT = "N7SUBJECT'Ü"
 OTHER = "N7SUBJECT"
@@ -42,6 +45,58 @@ CASE = replace(PLANTED_USE_CASE, name="aircraft_delay", entity_keys=(TAILNUM,), 
 TABLES = use_case_tables(CASE)
 
 on_sqlite = pytest.mark.parametrize("warehouse_settings", ["sqlite"], indirect=True)
+told_on_sqlite = pytest.mark.parametrize("informed", ["sqlite"], indirect=True)
+
+
+@dataclass(frozen=True)
+class Informed:
+    """An installation that knows much of the subject, and what its source says."""
+
+    settings: Settings
+    changes: Mapping[tuple[str, date], Change]
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def informed(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Informed]:
+    """An installation for tests to copy, on each database."""
+    home = tmp_path_factory.mktemp("informed")
+    if request.param == "sqlite":
+        settings = Settings.from_env({"NIGHTSHIFT_HOME": str(home)}, code_revision="test")
+        yield _inform(settings)
+        return
+    for address in fresh_database(request.getfixturevalue("postgres_server"), TEMPLATE):
+        yield _inform(postgres_settings(home, address))
+
+
+def _inform(settings: Settings) -> Informed:
+    with open_workspace(settings, now=NOW) as workspace:
+        migrate.upgrade(workspace.warehouse)
+        try:
+            prepare(workspace, FAULTS)
+            return Informed(settings, dict(FAULTS.changes))
+        finally:
+            FAULTS.heal()
+
+
+@pytest.fixture
+def knowing(
+    request: pytest.FixtureRequest, informed: Informed, home: Path, faults: Faults
+) -> Iterator[Workspace]:
+    """A workspace that knows much of the subject, as `prepare` left it."""
+    shutil.copytree(informed.settings.home, home, dirs_exist_ok=True)
+    faults.changes = dict(informed.changes)
+    origin = informed.settings.warehouse
+    if origin.dialect == "sqlite":
+        settings = Settings.from_env({"NIGHTSHIFT_HOME": str(home)}, code_revision="test")
+        with open_workspace(settings, now=NOW) as workspace:
+            yield workspace
+        return
+    server = request.getfixturevalue("postgres_server")
+    for address in fresh_database(server, origin.database):
+        with open_workspace(postgres_settings(home, address), now=NOW) as workspace:
+            yield workspace
 
 
 def plant(faults: Faults) -> None:
@@ -170,11 +225,9 @@ def rows_of(workspace: Workspace, table: sa.Table) -> list[dict[str, Any]]:
         return [dict(row) for row in connection.execute(sa.select(table)).mappings()]
 
 
-def test_no_byte_is_left_anywhere_and_others_lose_nothing(
-    workspace: Workspace, faults: Faults
-) -> None:
+def test_no_byte_is_left_anywhere_and_others_lose_nothing(knowing: Workspace) -> None:
+    workspace = knowing
     apply_definitions(workspace.settings)
-    prepare(workspace, faults)
     home = workspace.settings.home
     before = workspace.lake.read("nyc_flights/flights").num_rows
     materialise(workspace, PLANTED)
@@ -216,8 +269,8 @@ def test_no_byte_is_left_anywhere_and_others_lose_nothing(
     assert [f"[erased], and {OTHER}", "nothing"] in notes
 
 
-def test_the_next_nights_run_and_do_not_bring_it_back(workspace: Workspace, faults: Faults) -> None:
-    prepare(workspace, faults)
+def test_the_next_nights_run_and_do_not_bring_it_back(knowing: Workspace, faults: Faults) -> None:
+    workspace = knowing
     erasure = erase(workspace)
     assert "./nightshift features nyc_flights --from 2013-02-12 --to 2013-03-13" in str(
         erasure.notes
@@ -256,15 +309,14 @@ def test_versions_without_the_subject_can_still_be_read(
     workspace.lake.at(spoilt).read("nyc_flights/flights", [BEFORE])
 
 
-@on_sqlite
-def test_forgetting_twice_changes_nothing(workspace: Workspace, faults: Faults) -> None:
-    prepare(workspace, faults)
-    erase(workspace)
-    before = list(told(workspace))
-    again = erase(workspace)
+@told_on_sqlite
+def test_forgetting_twice_changes_nothing(knowing: Workspace) -> None:
+    erase(knowing)
+    before = list(told(knowing))
+    again = erase(knowing)
     assert again.before and not again.rows
     assert "nothing of it is left" in again.summary()
-    assert list(told(workspace)) == before
+    assert list(told(knowing)) == before
 
 
 @on_sqlite
@@ -311,13 +363,13 @@ def test_a_running_stage_is_waited_for(workspace: Workspace, faults: Faults) -> 
 
 
 @pytest.mark.parametrize("point", ["lake", "warehouse"])
-@on_sqlite
+@told_on_sqlite
 def test_killed_in_the_middle_and_asked_again(
-    workspace: Workspace, faults: Faults, tmp_path: Path, point: str
+    knowing: Workspace, faults: Faults, tmp_path: Path, point: str
 ) -> None:
     from tests.privacy import killed  # it imports this module
 
-    prepare(workspace, faults)
+    workspace = knowing
     home, marker = workspace.settings.home, tmp_path / "reached"
     assert children.killed(killed.run, home, point, marker)
     assert marker.read_text() == point

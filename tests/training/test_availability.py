@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from include.training.frame import TrainingFrame, labelled_frame
 from include.warehouse import migrate
 from include.window import Window
 from include.workspace import Workspace, open_workspace
+from tests.elsewhere import with_sql_in
 from tests.planted import NOW, PLANTED, PLANTED_USE_CASE, Faults
 
 LANDED = Window(date(2013, 2, 3), date(2013, 2, 10))
@@ -49,17 +50,6 @@ LEFT JOIN flights ON flights.data_day = plan.target_date
     AND flights.time_hour = plan.time_hour
     AND flights.carrier = plan.carrier AND flights.flight = plan.flight
 """
-
-
-@dataclass(frozen=True)
-class Elsewhere(UseCase):
-    """A use case whose SQL files are in a folder of their own."""
-
-    sql: Path = Path()
-
-    @property
-    def folder(self) -> Path:
-        return self.sql
 
 
 @pytest.fixture(scope="module")
@@ -101,8 +91,7 @@ def elsewhere(folder: Path, change: Callable[[str], str]) -> UseCase:
     honest = (sql / "entities.sql").read_text()
     (sql / "entities.sql").write_text(change(honest))
     assert change(honest) != honest
-    given = {field.name: getattr(CASE, field.name) for field in fields(UseCase)}
-    return Elsewhere(**given, sql=sql)
+    return with_sql_in(sql, CASE)
 
 
 def checked(workspace: Workspace, case: UseCase = CASE) -> tuple[TrainingFrame, dict[str, Change]]:
@@ -248,9 +237,8 @@ def test_a_baseline_that_looks_ahead_is_found(
 ) -> None:
     sql = Path(shutil.copytree(CASE.folder, tmp_path / "sql"))
     (sql / "baseline.sql").write_text(RATES.format(known=known))
-    given = {field.name: getattr(CASE, field.name) for field in fields(UseCase)}
     rule = Baseline("airline_day", "the airline's share of the day", 1)
-    case = Elsewhere(**{**given, "baseline": rule}, sql=sql)
+    case = with_sql_in(sql, replace(CASE, baseline=rule))
     data, found = checked(workspace, case)
     if known:
         assert not found

@@ -83,6 +83,8 @@ def test_errors_have_their_bounds_the_other_way_round() -> None:
     log_loss = judge(_case(metric="log_loss", worst=2.0, too_good=0.0), contest)
     assert log_loss.decision == "promoted"
     assert log_loss.evidence["difference"]["lower"] > 0, "better is above zero"
+    first = judge(_case(metric="log_loss", worst=2.0, too_good=0.0), _contest(first=True))
+    assert first.reasons[0].endswith("lies between 0.0 and 2.0"), "the smaller number first"
     assert (
         "above the 0.1"
         in judge(_case(metric="log_loss", worst=0.1, too_good=0.0), contest).reasons[0]

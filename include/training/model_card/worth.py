@@ -46,18 +46,11 @@ def calibration(subject: Subject) -> Section:
 
 def history_gain(subject: Subject) -> str:
     """Return whether history features are worth having, in words."""
-    gain, metric = subject.estimate("history_gain"), words.short(subject.metric)
+    gain = subject.estimate("history_gain")
     if gain is None:
         return f"What history adds to the schedule alone is {words.NOT_RECORDED}."
-    numbers = f"{metric} {words.signed(gain)}, more than zero is better"
-    if gain.lower > 0:
-        return f"History clearly beats the schedule alone ({numbers})."
-    if gain.upper < 0:
-        return f"History makes the model worse than the schedule alone ({numbers})."
-    return (
-        f"History does not clearly beat the schedule alone ({numbers}): the interval holds zero, "
-        "so the difference may be chance."
-    )
+    worse = "History makes the model worse than the schedule alone"
+    return _gain(subject, gain, "History", "the schedule alone", worse)
 
 
 def baseline_gain(subject: Subject) -> str | None:
@@ -67,13 +60,18 @@ def baseline_gain(subject: Subject) -> str | None:
         return None
     if gain is None:
         return f"Whether the model beats {meaning} is {words.NOT_RECORDED}."
+    return _gain(subject, gain, "The model", str(meaning), f"The model is worse than {meaning}")
+
+
+def _gain(subject: Subject, gain: Estimate, ours: str, theirs: str, worse: str) -> str:
+    """Return what an interval says of `ours` beside `theirs`; `worse` is said when it lost."""
     numbers = f"{words.short(subject.metric)} {words.signed(gain)}, more than zero is better"
     if gain.lower > 0:
-        return f"The model clearly beats {meaning} ({numbers})."
+        return f"{ours} clearly beats {theirs} ({numbers})."
     if gain.upper < 0:
-        return f"The model is worse than {meaning} ({numbers})."
+        return f"{worse} ({numbers})."
     return (
-        f"The model does not clearly beat {meaning} ({numbers}): the interval holds zero, so the "
+        f"{ours} does not clearly beat {theirs} ({numbers}): the interval holds zero, so the "
         "difference may be chance."
     )
 
