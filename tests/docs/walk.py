@@ -9,6 +9,8 @@ A guide's fenced blocks say by the words after their language what they are:
 - `sql`: a query of the warehouse;
 - `text output`: lines that the command or query before printed, `…` standing for anything.
 
+A block without a language, such as `make up`, is not done.
+
 Run as a program in a copy of the repository (`python -m tests.docs.walk PAGE …`), it is one
 process, in which commands pay for their imports once, and prints what was done as JSON.
 """
