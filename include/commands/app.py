@@ -44,9 +44,11 @@ from include.settings import TELEMETRY_OFF
 from include.window import Window
 
 if TYPE_CHECKING:
-    from include.declare import Dataset
+    from include.declare import Dataset, UseCase
     from include.warehouse.stages import StageResult
     from include.workspace import Workspace
+
+    Stage = Callable[[Workspace], StageResult]
 
 app = typer.Typer(
     name="nightshift",
@@ -98,14 +100,7 @@ def init() -> None:
 @app.command()
 def ingest(dataset: DatasetName, first: FirstDay, last: LastDay) -> None:
     """Land and check days of a dataset, and measure their quality."""
-    from include.ingestion.landing import ingest as stage
-    from include.ingestion.quality import measure_quality
-
-    declared, window = catalog.dataset(dataset), Window.parse(first, last)
-    run_stages(
-        lambda workspace: stage(workspace, declared, window),
-        lambda workspace: measure_quality(workspace, declared, window),
-    )
+    run_stages(*_landing(catalog.dataset(dataset), Window.parse(first, last)))
 
 
 @app.command()
@@ -145,18 +140,7 @@ def score(
 @app.command()
 def monitor(use_case: UseCaseName, first: FirstDay, last: LastDay) -> None:
     """Write outcomes, what scores were worth, the drift of scored days, and digests."""
-    from include.monitoring.digests import write_digests
-    from include.monitoring.monitor import monitor as stage
-    from include.monitoring.outcomes import write_outcomes
-    from include.monitoring.performance import measure_performance
-
-    declared, window = catalog.use_case(use_case), Window.parse(first, last)
-    run_stages(
-        lambda workspace: write_outcomes(workspace, declared, window),
-        lambda workspace: measure_performance(workspace, declared, window),
-        lambda workspace: stage(workspace, declared, window),
-        lambda workspace: write_digests(workspace, declared, window),
-    )
+    run_stages(*_monitoring(catalog.use_case(use_case), Window.parse(first, last)))
 
 
 @app.command()
@@ -169,12 +153,6 @@ def backfill(
 ) -> None:
     """Do everything that is due in a window: land and build, for a use case also score."""
     from include.features.build import build_features
-    from include.ingestion.landing import ingest as land
-    from include.ingestion.quality import measure_quality
-    from include.monitoring.digests import write_digests
-    from include.monitoring.monitor import monitor as watch
-    from include.monitoring.outcomes import write_outcomes
-    from include.monitoring.performance import measure_performance
     from include.scoring import assignment
     from include.scoring.score import score as predict
 
@@ -185,18 +163,14 @@ def backfill(
         assignment.choose(use_case, False, chosen, pinned)
     elif policy or pinned:
         raise UsageError(f"{name} is a dataset: no model scores it, so leave out the policy")
-    stages: list[Callable[[Workspace], StageResult]] = [
-        lambda workspace: land(workspace, dataset, window),
-        lambda workspace: measure_quality(workspace, dataset, window),
+    stages: list[Stage] = [
+        *_landing(dataset, window),
         lambda workspace: build_features(workspace, dataset, window),
     ]
     if use_case is not None:
         stages += [
             lambda workspace: predict(workspace, use_case, window, policy=chosen, pinned=pinned),
-            lambda workspace: write_outcomes(workspace, use_case, window),
-            lambda workspace: measure_performance(workspace, use_case, window),
-            lambda workspace: watch(workspace, use_case, window),
-            lambda workspace: write_digests(workspace, use_case, window),
+            *_monitoring(use_case, window),
         ]
     run_stages(*stages)
 
@@ -241,6 +215,32 @@ def run() -> None:
 def _fail(error: NightshiftError, code: int) -> None:
     err.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
     sys.exit(code)
+
+
+def _landing(dataset: Dataset, window: Window) -> list[Stage]:
+    """Return what lands days of a dataset and measures their quality."""
+    from include.ingestion.landing import ingest as land
+    from include.ingestion.quality import measure_quality
+
+    return [
+        lambda workspace: land(workspace, dataset, window),
+        lambda workspace: measure_quality(workspace, dataset, window),
+    ]
+
+
+def _monitoring(use_case: UseCase, window: Window) -> list[Stage]:
+    """Return what measures scored days: outcomes, performance, drift and digests."""
+    from include.monitoring.digests import write_digests
+    from include.monitoring.monitor import monitor as watch
+    from include.monitoring.outcomes import write_outcomes
+    from include.monitoring.performance import measure_performance
+
+    return [
+        lambda workspace: write_outcomes(workspace, use_case, window),
+        lambda workspace: measure_performance(workspace, use_case, window),
+        lambda workspace: watch(workspace, use_case, window),
+        lambda workspace: write_digests(workspace, use_case, window),
+    ]
 
 
 def _dataset_or_use_case(name: str) -> Dataset:

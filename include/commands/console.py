@@ -52,6 +52,16 @@ def open_workspace() -> Iterator[Workspace]:
 
 
 @contextmanager
+def open_installed() -> Iterator[Workspace]:
+    """Open the installation; raises `ConfigurationError` when it lacks its tables."""
+    from include.warehouse.migrate import require_current
+
+    with open_workspace() as workspace:
+        require_current(workspace.warehouse)
+        yield workspace
+
+
+@contextmanager
 def working(on: str) -> Iterator[None]:
     """Show on a terminal that something is being done, and for how long."""
     elapsed = Progress(SpinnerColumn(), TextColumn(on), TimeElapsedColumn(), console=err)

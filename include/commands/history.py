@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from include import catalog
-from include.commands.console import UseCaseName, open_workspace, out, tell
+from include.commands.console import UseCaseName, open_installed, out, tell
 from include.errors import UsageError
 from include.window import parse_day
 
@@ -118,9 +118,5 @@ def _text(value: Any) -> str:
 @contextmanager
 def _reading() -> Iterator[sa.Connection]:
     """Open the warehouse for reading; raises `ConfigurationError` when it lacks its tables."""
-    from include.warehouse.migrate import require_current
-
-    with open_workspace() as workspace:
-        require_current(workspace.warehouse)
-        with workspace.warehouse.reading() as connection:
-            yield connection
+    with open_installed() as workspace, workspace.warehouse.reading() as connection:
+        yield connection

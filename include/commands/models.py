@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
 from include import catalog
-from include.commands.console import UseCaseName, actor, open_workspace, out, tell, working
+from include.commands.console import (
+    UseCaseName,
+    actor,
+    open_installed,
+    open_workspace,
+    out,
+    tell,
+    working,
+)
 from include.window import parse_day
-
-if TYPE_CHECKING:
-    from include.workspace import Workspace
 
 app = typer.Typer()
 
@@ -55,7 +58,7 @@ def compare(
     from include.training import comparison
 
     declared, day = catalog.use_case(use_case), parse_day(as_of) if as_of else None
-    with _installed() as workspace, working(f"comparing {a} and {b}"):
+    with open_installed() as workspace, working(f"comparing {a} and {b}"):
         found = comparison.compare(workspace, declared, a, b, day)
     header, *rows = found.rows
     table = Table(*header)
@@ -77,7 +80,7 @@ def promote(
     from include.training import succession
 
     declared = catalog.use_case(use_case)
-    with _installed() as workspace, working(f"judging version {version}"):
+    with open_installed() as workspace, working(f"judging version {version}"):
         entry = succession.promote(workspace, declared, version, actor=actor(), reason=reason)
     tell(f"version {entry.model_version} {entry.event}: {entry.reason}")
 
@@ -112,7 +115,7 @@ def rollback(
 
     declared = catalog.use_case(use_case)
     first = parse_day(rescore_from) if rescore_from else None
-    with _installed() as workspace:
+    with open_installed() as workspace:
         if first is not None:
             # A wrong day must be found before who serves has changed.
             window_since(workspace, declared, first)
@@ -131,7 +134,7 @@ def models(use_case: UseCaseName) -> None:
     from include.training import ledger
 
     catalog.use_case(use_case)
-    with _installed() as workspace, workspace.warehouse.reading() as connection:
+    with open_installed() as workspace, workspace.warehouse.reading() as connection:
         entries = ledger.history(connection, use_case)
         champion = ledger.champion(connection, use_case)
     table = Table("version", "event", "when (UTC)", "who", "why")
@@ -156,7 +159,7 @@ def card(use_case: UseCaseName, version: Version) -> None:
     from include.training import comparison, ledger, release
 
     declared = catalog.use_case(use_case)
-    with _installed() as workspace, working(f"writing the card of version {version}"):
+    with open_installed() as workspace, working(f"writing the card of version {version}"):
         with workspace.warehouse.reading() as connection:
             comparison.registered(connection, declared, version)
             history = ledger.history(connection, use_case)
@@ -170,18 +173,8 @@ def _conclude(use_case: str, version: str, reason: str, *, approved: bool) -> No
     from include.training import succession
 
     declared = catalog.use_case(use_case)
-    with _installed() as workspace, working(f"deciding about version {version}"):
+    with open_installed() as workspace, working(f"deciding about version {version}"):
         entry = succession.conclude(
             workspace, declared, version, approved=approved, actor=actor(), reason=reason
         )
     tell(f"version {entry.model_version} {entry.event}: {entry.reason}")
-
-
-@contextmanager
-def _installed() -> Iterator[Workspace]:
-    """Open the installation; raises `ConfigurationError` when it lacks its tables."""
-    from include.warehouse.migrate import require_current
-
-    with open_workspace() as workspace:
-        require_current(workspace.warehouse)
-        yield workspace

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from include import catalog
-from include.commands.console import DatasetName, actor, open_workspace, tell, working
+from include.commands.console import (
+    DatasetName,
+    actor,
+    open_installed,
+    open_workspace,
+    tell,
+    working,
+)
 from include.errors import UsageError
 from include.window import parse_day
 
 if TYPE_CHECKING:
     from include.ingestion.held import Choice
     from include.ingestion.proposals import Desk, Proposal
-    from include.workspace import Workspace
 
 app = typer.Typer(help="Rows held back by validation, and decisions on them.", no_args_is_help=True)
 
@@ -52,7 +57,7 @@ def quarantine_list(
 
     chosen = [catalog.dataset(it) for it in ([dataset] if dataset else catalog.dataset_names())]
     wanted = parse_day(day) if day else None
-    with _installed() as workspace:
+    with open_installed() as workspace:
         with workspace.warehouse.reading() as connection:
             force = {it.name: decisions.read(connection, it) for it in chosen}
         rows = quarantine.listed(workspace.warehouse, dataset, rule=rule, day=wanted, decided=every)
@@ -69,7 +74,7 @@ def show(row_hash: Annotated[str, typer.Argument(metavar="ROW_HASH", help="A row
     """Show a row as it came, personal values included, its rules and every decision on it."""
     from include.ingestion import decisions, quarantine
 
-    with _installed() as workspace:
+    with open_installed() as workspace:
         entries = quarantine.listed(workspace.warehouse, row_hashes=[row_hash])
         with workspace.warehouse.reading() as connection:
             made = decisions.history(connection, row_hash=row_hash)
@@ -158,16 +163,6 @@ def waive(
 
 
 _on_rows("revoke", "Take back decisions on rows, or all that was decided about a rule on a day.")
-
-
-@contextmanager
-def _installed() -> Iterator[Workspace]:
-    """Open the installation; raises `ConfigurationError` when it lacks its tables."""
-    from include.warehouse.migrate import require_current
-
-    with open_workspace() as workspace:
-        require_current(workspace.warehouse)
-        yield workspace
 
 
 def _choice(

@@ -53,19 +53,22 @@ def take_or_change() -> str:
 def correct(table: Proposal) -> Wish:
     """Ask about everything that was proposed for a table."""
     from include.scaffold.proposals import Wish
+    from include.scaffold.request import columns_in
 
     def asked(what: str, proposed: str) -> str:
         answer: str = typer.prompt(f"{table.name}: {what}", default=proposed)
         return "" if answer == NOTHING else answer.strip()
 
-    features = " ".join(",".join(keys) for keys in table.entities)
+    features = "; ".join(",".join(keys) for keys in table.entities)
     return Wish(
         kind=asked("kind (events, snapshot, changes)", table.kind),
-        key=tuple(asked("columns of the key", ",".join(table.key)).split(",")),
+        key=columns_in(asked("columns of the key", ",".join(table.key))),
         day=asked("column of the day", table.day or NOTHING) or None,
-        known_at=asked("column of when it was known", table.known_at or NOTHING) or None,
+        known_at=asked("column of when it was known", table.known_at or NOTHING),
         entities=tuple(
-            tuple(keys.split(",")) for keys in asked("features by", features or NOTHING).split()
+            columns_in(keys)
+            for keys in asked("features by", features or NOTHING).split(";")
+            if columns_in(keys)
         ),
     )
 

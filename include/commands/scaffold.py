@@ -177,6 +177,7 @@ def new_use_case(
 ) -> None:
     """Add a use case on a dataset: look at its source, write its files, test them."""
     from include.scaffold import names, posing, use_case, writing
+    from include.scaffold.request import columns_in
 
     names.require_free(name, "use case")
     names.require_feast_free({f"{name}_v1"})
@@ -189,7 +190,7 @@ def new_use_case(
         label=questions.ask(label, "--label", "Which column is to be told for tomorrow?"),
         plan_table=plan_table,
         label_table=label_table,
-        keys=tuple(it.strip() for it in (key or "").split(",") if it.strip()),
+        keys=columns_in(key or ""),
         aggregate=aggregate,
         mature_after=mature_after,
         task=task,

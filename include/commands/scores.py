@@ -9,7 +9,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from include import catalog
-from include.commands.console import UseCaseName, actor, open_workspace, out, tell, working
+from include.commands.console import (
+    UseCaseName,
+    actor,
+    open_installed,
+    open_workspace,
+    out,
+    tell,
+    working,
+)
 from include.errors import DataError
 from include.window import parse_day
 
@@ -74,11 +82,9 @@ def performance(
 ) -> None:
     """Show what the scores of the newest mature target dates were worth, model by model."""
     from include.monitoring.standing import in_rows, standings
-    from include.warehouse.migrate import require_current
 
     declared = catalog.use_case(use_case)
-    with open_workspace() as workspace, working(f"measuring {dates} dates"):
-        require_current(workspace.warehouse)
+    with open_installed() as workspace, working(f"measuring {dates} dates"):
         found = standings(workspace, declared, dates)
     for it in found:
         tell(

@@ -12,7 +12,7 @@ from include.scaffold.wording import is_reserved
 
 MOST_VIEWS = 3
 FEW_VALUES = 5
-"""A whole number with so few is a category, whatever it is called."""
+"""A whole number with so few is a category, whatever it is called; 0 and 1 are a truth."""
 
 
 def keys_of_views(
@@ -20,10 +20,13 @@ def keys_of_views(
     columns: Sequence[Column],
     key: tuple[str, ...],
     days: pd.Series[Any] | None,
-    wanted: tuple[tuple[str, ...], ...],
+    wanted: tuple[tuple[str, ...], ...] | None,
 ) -> tuple[tuple[str, ...], ...]:
-    """Return what features are kept of: the key if it comes again, and columns that do."""
-    if wanted:
+    """Return what features are kept of: the key if it comes again, and columns that do.
+
+    What is `wanted` goes before all that, also if it is nothing.
+    """
+    if wanted is not None:
         return wanted
     suits = {
         column.name
@@ -44,7 +47,7 @@ def keys_of_views(
         if alone in found or column.name not in suits:
             continue
         named = column.is_identifier or column.name in key or column.kind == "string"
-        few = column.distinct <= FEW_VALUES and not found
+        few = column.distinct <= FEW_VALUES and not column.flag and not found
         if (named or few) and _recurs(rows, alone, days):
             found.append(alone)
     return tuple(found[:MOST_VIEWS])

@@ -16,7 +16,7 @@ DAY = "__day__"
 """The column of a sample's frame with the day that a row's file is of; never a source's own."""
 
 ENOUGH_ROWS = 50
-"""So many whole numbers do not differ from each other by chance."""
+"""So many whole numbers neither differ from each other by chance, nor are all 0 or 1."""
 
 _PERSONAL = re.compile(
     r"(^|_)(e?mail|phone|mobile|iban|birth\w*|dob|surname|(first|last|full|middle)_?name|address"
@@ -37,6 +37,7 @@ class Column:
         values: the different values of text, if they are few and short.
         personal: whether name or values suggest that it tells of a person.
         unique: whether no two rows of a large enough sample share a value.
+        flag: whether a large enough sample holds the whole numbers 0 and 1 alone.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Column:
     values: tuple[str, ...] = ()
     personal: bool = False
     unique: bool = False
+    flag: bool = False
 
     @property
     def is_time(self) -> bool:
@@ -112,6 +114,7 @@ class Sample:
 def _column(name: str, kind: Kind, values: pd.Series[Any]) -> Column:
     there = values.dropna()
     numbers = kind in ("int64", "float64") and not there.empty
+    enough = len(there) >= ENOUGH_ROWS
     return Column(
         name=name,
         kind=kind,
@@ -121,7 +124,8 @@ def _column(name: str, kind: Kind, values: pd.Series[Any]) -> Column:
         high=float(there.max()) if numbers else None,
         values=_few(there) if kind == "string" else (),
         personal=_is_personal(name, kind, there),
-        unique=len(there) >= ENOUGH_ROWS and bool(there.is_unique),
+        unique=enough and bool(there.is_unique),
+        flag=enough and kind == "int64" and {*there.unique()} == {0, 1},
     )
 
 

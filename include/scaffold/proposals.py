@@ -26,13 +26,18 @@ _DAY_WORDS = ("day", "date", "at", "on", "time", "timestamp", "ts")
 
 @dataclass(frozen=True)
 class Wish:
-    """What a person wants for a table; None and nothing leave it to the sample."""
+    """What a person wants for a table; None, and a key of nothing, leave it to the sample.
+
+    Attributes:
+        known_at: empty for the end of the day, whatever columns there are.
+        entities: empty for no feature views.
+    """
 
     kind: str | None = None
     key: tuple[str, ...] = ()
     day: str | None = None
     known_at: str | None = None
-    entities: tuple[tuple[str, ...], ...] = ()
+    entities: tuple[tuple[str, ...], ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -86,11 +91,11 @@ def propose(name: str, sample: Sample, wish: Wish, timezone: str) -> Proposal:
         _require_instants(name, day, columns)
     rows = sample.frame
     days = None if kind == "snapshot" else sample.days(day, timezone)
-    known_at = wish.known_at or _first_of(_KNOWN, columns)
+    known_at = _first_of(_KNOWN, columns) if wish.known_at is None else wish.known_at or None
     if known_at != KNOWN_AT and KNOWN_AT in {column.name for column in columns}:
         raise UsageError(
-            f"--known-at: {name} has a column {KNOWN_AT}, which is not a time in every row, and "
-            "the lake has one of that name; give the source's another name"
+            f"--known-at: {name} has a column {KNOWN_AT}, which is not a time in every row or not "
+            "wanted as such, and the lake has one of that name; give the source's another name"
         )
     told_apart = rows[day] if kind == "changes" else days
     key = wish.key or _key(name, rows, columns, told_apart, {known_at, day})
@@ -116,8 +121,8 @@ def _require_there(name: str, wish: Wish, columns: Iterable[Column]) -> None:
     wanted = {
         "--key": wish.key,
         "--day": (wish.day,),
-        "--known-at": (wish.known_at,),
-        "--entity": tuple(itertools.chain(*wish.entities)),
+        "--known-at": (wish.known_at or None,),
+        "--entity": tuple(itertools.chain(*(wish.entities or ()))),
     }
     for option, names in wanted.items():
         for column in names:
@@ -132,7 +137,7 @@ def _require_there(name: str, wish: Wish, columns: Iterable[Column]) -> None:
                 f"{option}: {column} of {name} holds values of type {known[column].kind}, neither "
                 "dates nor times (such as 2026-03-01 or 2026-03-01T08:30:00+01:00)"
             )
-    for column in itertools.chain(*wish.entities):
+    for column in itertools.chain(*(wish.entities or ())):
         it = known[column]
         if it.personal or it.kind not in ("string", "int64") or is_reserved(column):
             raise UsageError(
@@ -199,6 +204,11 @@ def _key(
     """
     costs = {column.name: _cost(column) for column in columns if column.name not in without}
     usable = [name for name, cost in costs.items() if cost is not None]
+    if not usable:
+        raise UsageError(
+            f"no column of {name} can be taken for its key: text, times and identifiers can, if "
+            "every row has one; name those that identify a row with --key"
+        )
     with_day = rows if days is None else rows.assign(**{DAY: days})
     fixed = [] if days is None else [DAY]
     for size in range(1, LONGEST_KEY + 1):

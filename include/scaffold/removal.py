@@ -68,12 +68,7 @@ def outline(name: str, with_use_cases: bool, repository: Path = REPOSITORY) -> R
 
 
 def carry_out(removal: Removal, repository: Path = REPOSITORY) -> None:
-    """Take files, folders and packages out."""
-    for path in removal.paths:
-        if (repository / path).is_dir():
-            shutil.rmtree(repository / path)
-        else:
-            (repository / path).unlink(missing_ok=True)
+    """Take packages, files and folders out; stopped half-way, it can be done again."""
     if removal.packages:
         for path, rewritten in (
             (REQUIREMENTS, requirements.without),
@@ -82,6 +77,11 @@ def carry_out(removal: Removal, repository: Path = REPOSITORY) -> None:
             file = repository / path
             text = file.read_text(encoding="utf-8")
             file.write_text(rewritten(text, removal.packages), encoding="utf-8")
+    for path in removal.paths:
+        if (repository / path).is_dir():
+            shutil.rmtree(repository / path)
+        else:
+            (repository / path).unlink(missing_ok=True)
 
 
 def staying(removal: Removal, settings: Settings) -> Iterator[str]:
@@ -109,13 +109,14 @@ def staying(removal: Removal, settings: Settings) -> Iterator[str]:
 
 
 def _paths(kind: str, name: str, repository: Path) -> Iterator[Path]:
+    """Yield what is there; last the folder by which a removal that was stopped finds the rest."""
     candidates = [
-        Path("include") / kind / name,
         Path("dags") / f"{name}.py",
         Path("feature_repo") / f"{name}.py",
         *_tests(kind, name, repository),
+        Path("include") / kind / name,
     ]
-    return (path for path in candidates if (repository / path).exists())
+    yield from (path for path in candidates if (repository / path).exists())
 
 
 def _tests(kind: str, name: str, repository: Path) -> Iterator[Path]:

@@ -161,13 +161,18 @@ def wishes(
     return {
         table: Wish(
             kind=_last(kind, table),
-            key=tuple(_columns(_last(key, table) or "")),
+            key=columns_in(_last(key, table) or ""),
             day=_last(day, table),
             known_at=_last(known_at, table),
-            entities=tuple(tuple(_columns(text)) for text in _of(entity, table)),
+            entities=tuple(map(columns_in, _of(entity, table))) or None,
         )
         for table in tables
     }
+
+
+def columns_in(text: str) -> tuple[str, ...]:
+    """Return the columns that a text such as `a, b` names."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _of(texts: Sequence[str], table: str) -> list[str]:
@@ -178,7 +183,3 @@ def _of(texts: Sequence[str], table: str) -> list[str]:
 
 def _last(texts: Sequence[str], table: str) -> str | None:
     return next(reversed(_of(texts, table)), None)
-
-
-def _columns(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]

@@ -44,7 +44,9 @@ def _of(column: Column, table: Proposal) -> Iterator[Code]:
     if column.personal:
         return
     if column.low is not None and column.high is not None and not column.is_identifier:
-        low, high = bounds(column.low, column.high, table.sampled)
+        low, high = column.low, column.high
+        if not column.flag:
+            low, high = bounds(low, high, table.sampled)
         if column.kind == "int64":
             low, high = math.floor(low), math.ceil(high)
         between = {"min_value": f"{low:.15g}", "max_value": f"{high:.15g}"}

@@ -69,11 +69,12 @@ def test_on_a_terminal_it_asks_and_writes_nothing_without_a_yes(
     told: list[str] = []
     monkeypatch.setattr("include.commands.questions.tell", told.append)
     source = [str(file), "Europe/Oslo", "ops"]
-    other = ["c", "events", "day", "day", "-", "sensor"]
+    other = ["c", "events", "sensor, day", "day", "-", "-"]
     with pytest.raises(UsageError, match="nothing was written"):
         run("new", "dataset", "meters", answer="\n".join([*source, "what?", *other, "n", ""]))
-    assert told.count("  key: sensor") == 1 and told.count("  key: day") == 1
+    assert told.count("  key: sensor") == 1 and told.count("  key: sensor, day") == 1
     assert "answer y or c or n" in told
+    assert any(it.startswith("  features by: nothing") for it in told)
     assert not (REPOSITORY / "include" / "datasets" / "meters").exists()
     with pytest.raises(UsageError, match="nothing was removed"):
         run("remove", "flight_delay", answer="n\n")

@@ -138,6 +138,17 @@ def declared_in(subject: Dataset | UseCase) -> str:
     return shown(subject.folder / "declaration.py")
 
 
+def require_named(subject: Dataset | UseCase, kind: str) -> None:
+    """Fail unless a dataset or use case (its `kind`) is called like its folder and described."""
+    place = declared_in(subject)
+    assert (subject.folder / "declaration.py").is_file(), (
+        f"the {kind} in {shown(subject.folder.parent)} declares the name {subject.name!r}: call it "
+        "like its folder"
+    )
+    assert subject.description.strip(), f"{place}: description is empty"
+    assert subject.owner.strip(), f"{place}: owner is empty; who is asked when it fails?"
+
+
 def folder_of(dataset: Dataset, base: Path) -> Path:
     """Return the folder of a dataset's sample below pytest's own, shared by its processes."""
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base

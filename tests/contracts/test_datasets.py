@@ -25,7 +25,7 @@ from include.lake.schema import ARROW_TYPES, DATA_DAY
 from include.validation.gates import rules_of
 from include.whereabouts import shown
 from tests.contracts.repeatable import require_repeatable
-from tests.contracts.sample import declared_in
+from tests.contracts.sample import declared_in, require_named
 
 OF_ROWS = (ColumnMapExpectation, ColumnPairMapExpectation, MulticolumnMapExpectation)
 LONGEST_TTL = timedelta(hours=23)
@@ -33,13 +33,7 @@ LONGEST_TTL = timedelta(hours=23)
 
 
 def test_it_is_called_like_its_folder_and_says_what_and_whose(dataset: Dataset) -> None:
-    place = declared_in(dataset)
-    assert (dataset.folder / "declaration.py").is_file(), (
-        f"the dataset in include/datasets declares the name {dataset.name!r}: call it like its "
-        "folder"
-    )
-    assert dataset.description.strip(), f"{place}: description is empty"
-    assert dataset.owner.strip(), f"{place}: owner is empty; who is asked when it fails?"
+    require_named(dataset, "dataset")
 
 
 def test_its_times_make_sense(dataset: Dataset) -> None:

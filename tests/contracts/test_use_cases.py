@@ -9,17 +9,11 @@ from include.training.evaluation.evaluate import better_when_higher, metric_name
 from include.warehouse.use_cases import use_case_tables
 from include.whereabouts import shown
 from tests.contracts.repeatable import require_repeatable
-from tests.contracts.sample import declared_in
+from tests.contracts.sample import declared_in, require_named
 
 
 def test_it_is_called_like_its_folder_and_says_what_and_whose(use_case: UseCase) -> None:
-    place = declared_in(use_case)
-    assert (use_case.folder / "declaration.py").is_file(), (
-        f"the use case in include/use_cases declares the name {use_case.name!r}: call it like its "
-        "folder"
-    )
-    assert use_case.description.strip(), f"{place}: description is empty"
-    assert use_case.owner.strip(), f"{place}: owner is empty; who is asked when it fails?"
+    require_named(use_case, "use case")
 
 
 def test_its_entities_are_declared(use_case: UseCase) -> None:

@@ -10,7 +10,7 @@ A guide's fenced blocks say by the words after their language what they are:
 - `text output`: lines that the command or query before printed, `…` standing for anything.
 
 A sentence that sends the reader to a DAG's trigger form, and says what starts after it, is done
-through the API that the form uses.
+through the API that the form uses. Blocks without a language are not done.
 
 Run as a program in a copy of the repository (`python -m tests.docs.walk PAGE …`), it is one
 process, in which commands pay for their imports once, and prints what was done as JSON.
@@ -19,10 +19,7 @@ process, in which commands pay for their imports once, and prints what was done 
 from __future__ import annotations
 
 import contextlib
-import importlib
-import io
 import json
-import logging
 import re
 import shlex
 import sqlite3
@@ -30,7 +27,10 @@ import subprocess
 import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+
+from tests.commanded import nightshift
+
+WIDTH = 100
 
 _FENCE = re.compile(r"^```(\w+)((?: [\w./-]+)*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FORM = re.compile(
@@ -120,31 +120,13 @@ def _run(step: Step) -> Step:
     expected = int(it[1]) if (it := _EXITS.search(step.text)) else 0
     name, *arguments = shlex.split(step.text, comments=True)
     if name == "./nightshift":
-        code, found = _nightshift(arguments)
+        ended = nightshift(arguments, WIDTH)
+        code, found = ended.code, ended.out + ended.err
     else:
         done = subprocess.run(step.text, shell=True, capture_output=True, text=True)
         code, found = done.returncode, done.stdout + done.stderr
     failed = "" if code == expected else f"ended with {code}"
     return replace(step, found=found, failed=failed)
-
-
-def _nightshift(arguments: list[str]) -> tuple[Any, str]:
-    """Run a command in this process as the shell would; returns how it ended and what it said."""
-    importlib.invalidate_caches()  # the command before may have written modules
-    from include.commands import app, console
-
-    sys.argv = ["nightshift", *arguments]
-    said = io.StringIO()
-    for shown in (console.out, console.err):
-        shown.file, shown.width = said, 100
-    try:
-        with contextlib.redirect_stdout(said):
-            app.run()
-    except SystemExit as ended:
-        return ended.code or 0, said.getvalue()
-    finally:
-        logging.getLogger().handlers.clear()
-    return 0, said.getvalue()
 
 
 def _trigger(step: Step) -> Step:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from datetime import UTC, datetime
 from importlib import util
 from pathlib import Path
@@ -22,6 +20,7 @@ from include.warehouse.migrate import upgrade
 from include.window import Window
 from include.workspace import open_workspace
 from tests.scaffold.shelves import DAYS, Made, cases, declared, make
+from tests.scaffold.style import require_style
 
 CASES = ("plain", "odd", "lines", "whole", "customers", "two", "queried")
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -46,25 +45,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Made]:
 def test_the_code_is_formatted_and_passes_lint_and_types(
     made: dict[str, Made], tmp_path: Path
 ) -> None:
-    def checked(*command: str) -> None:
-        done = subprocess.run(
-            [sys.executable, "-m", *command],
-            cwd=REPOSITORY,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-
     for it in made.values():
         shutil.copy(REPOSITORY / "pyproject.toml", it.root)
-    folders = [str(it.root) for it in made.values()]
-    checked("ruff", "check", "--no-cache", *folders)
-    checked("ruff", "format", "--check", "--no-cache", *folders)
-    modules = []
-    for name, it in made.items():
-        modules.append(str(shutil.copy(it.declaration, tmp_path / f"declared_{name}.py")))
-    checked("mypy", *modules)
+    modules = [
+        shutil.copy(it.declaration, tmp_path / f"declared_{name}.py") for name, it in made.items()
+    ]
+    require_style([it.root for it in made.values()], modules)
 
 
 @pytest.mark.parametrize("case", CASES)

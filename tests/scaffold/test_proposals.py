@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 from include.errors import ConfigurationError, UsageError
+from include.scaffold.layout import laid_out
 from include.scaffold.proposals import Proposal, Wish, propose
 from include.scaffold.request import Request, named_tables, wishes
-from include.scaffold.rules import bounds
+from include.scaffold.rules import bounds, row_rules
 from include.scaffold.sampling import sample_files
 
 
@@ -36,6 +37,37 @@ def test_the_key_is_the_smallest_and_best_named_set_of_columns(tmp_path: Path) -
     assert table.entities[:2] == (("hour", "sensor"), ("sensor",))
     assert table.rows == (6, 6)
     assert proposed(tmp_path, rows, Wish(key=("count",))).key == ("count",)
+
+
+def test_zeros_and_ones_are_no_key_and_their_rule_has_no_room(tmp_path: Path) -> None:
+    rows: dict[str, list[object]] = {
+        "day": [f"2026-03-{1 + n // 10:02}" for n in range(60)],
+        "flag": [n % 2 for n in range(60)],
+        "level": [n % 3 for n in range(60)],
+        "run": [n % 10 for n in range(60)],
+    }
+    table = proposed(tmp_path, rows, Wish(key=("run",)))
+    assert table.entities == (("run",),) and "flag" in table.measures
+    (rule,) = [code for code in map(laid_out, row_rules(table)) if "flag" in code]
+    assert '"min_value": 0, "max_value": 1}' in rule
+    del rows["level"], rows["run"]
+    assert proposed(tmp_path, rows, Wish(key=("day",))).entities == ()
+
+
+def test_a_table_without_anything_like_a_key_says_so(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no column of rows can be taken for its key.* --key"):
+        proposed(tmp_path, {"day": ["2026-03-01"], "amount": [1.5]})
+
+
+def test_what_is_not_wanted_is_not_proposed(tmp_path: Path) -> None:
+    rows: dict[str, list[object]] = {
+        "shop": ["a", "b"] * 2,
+        "day": ["2026-03-01"] * 2 + ["2026-03-02"] * 2,
+        "published_at": ["2026-03-03T08:00:00Z"] * 4,
+    }
+    assert proposed(tmp_path, rows).known_at == "published_at"
+    left = proposed(tmp_path, rows, Wish(known_at="", entities=()))
+    assert (left.known_at, left.known_days, left.entities) == (None, 0, ())
 
 
 def test_a_column_that_only_looks_like_known_at_is_refused(tmp_path: Path) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from include.scaffold import posing, sizing, use_case, writing
 from include.scaffold.history import look
 from include.scaffold.problem import Evidence, examine, pose
 from include.settings import REPOSITORY
+from tests.scaffold.style import require_style
 
 NOW = datetime(2013, 3, 1, 12, tzinfo=UTC)
 """The source has 59 days."""
@@ -75,20 +74,8 @@ def test_the_code_is_formatted_and_passes_lint_and_types(
         writing.write(files, tmp_path / name)
         shutil.copy(REPOSITORY / "pyproject.toml", tmp_path / name)
         declaration = tmp_path / name / "include" / "use_cases" / plan.name / "declaration.py"
-        modules.append(str(shutil.copy(declaration, tmp_path / f"declared_{name}.py")))
-    for command in (
-        ["ruff", "check", "--no-cache", str(tmp_path)],
-        ["ruff", "format", "--check", "--no-cache", str(tmp_path)],
-        ["mypy", *modules],
-    ):
-        done = subprocess.run(
-            [sys.executable, "-m", *command],
-            cwd=REPOSITORY,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+        modules.append(shutil.copy(declaration, tmp_path / f"declared_{name}.py"))
+    require_style([tmp_path], modules)
 
 
 @pytest.mark.parametrize(

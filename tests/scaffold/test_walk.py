@@ -12,7 +12,8 @@ import pytest
 import sqlalchemy as sa
 
 from include.settings import REPOSITORY
-from tests.copied import copy_repository, git, run
+from tests.commanded import commanded
+from tests.copied import IDENTITY, copy_repository, git, run
 from tests.scaffold import clinic
 
 
@@ -31,6 +32,14 @@ class Clinic:
         """Run the command in the copy; returns what it printed, in one line."""
         said = run(self.copy, ["./nightshift", *arguments], COLUMNS="200", **self.environment)
         return " ".join(said.split())
+
+    def nightshifts(self, **commands: tuple[str, ...]) -> None:
+        """Run commands in the copy, and keep what each said, in one line."""
+        environment = {**os.environ, **IDENTITY, **self.environment}
+        done = commanded(self.copy, list(commands.values()), environment)
+        for name, ended in zip(commands, done, strict=True):
+            assert ended.code == 0, f"{name}: {ended.said}"
+            self.said[name] = ended.said
 
     def tool(self, *command: str) -> str:
         """Run a module of the environment in the copy."""
@@ -53,23 +62,25 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
             patched.delenv(name)
         it = Clinic(tmp_path_factory.mktemp("third"))
         folder = it.copy.parent / "clinic"
-        it.said["dataset"] = it.nightshift(
-            *("new", "dataset", "clinic", "--timezone", "Europe/Berlin", "--no-check"),
-            *("--files", f"{folder}/visits/{{day}}.csv"),
-            *("--files", f"{folder}/results/{{day}}.csv"),
-        )
-        it.said["use case"] = it.nightshift(
-            *("new", "use-case", "progression", "--dataset", "clinic", "--no-check"),
-            *("--plan-table", "visits", "--label", "progression"),
+        files = (f"{folder}/{name}/{{day}}.csv" for name in ("visits", "results"))
+        it.nightshifts(
+            dataset=(
+                *("new", "dataset", "clinic", "--timezone", "Europe/Berlin", "--no-check"),
+                *(text for path in files for text in ("--files", path)),
+            ),
+            use_case=(
+                *("new", "use-case", "progression", "--dataset", "clinic", "--no-check"),
+                *("--plan-table", "visits", "--label", "progression"),
+            ),
         )
         it.said["files"] = git(it.copy, "status", "--porcelain", "--untracked-files=all")
-        it.nightshift("init")
-        it.said["landed"] = it.nightshift("backfill", "clinic", *it.window)
-        it.said["trained"] = it.nightshift(
-            "train", "progression", "--as-of", str(it.last), "--promote"
-        )
         newest = ("--from", str(date.fromordinal(it.last.toordinal() - 2)), "--to", str(it.last))
-        it.said["run"] = it.nightshift("backfill", "progression", *newest)
+        it.nightshifts(
+            init=("init",),
+            landed=("backfill", "clinic", *it.window),
+            trained=("train", "progression", "--as-of", str(it.last), "--promote"),
+            run=("backfill", "progression", *newest),
+        )
         yield it
 
 
@@ -79,7 +90,7 @@ def test_it_says_what_it_saw_and_what_to_fill_in(walked: Clinic) -> None:
     assert "features by: sex" in said
     assert "include/datasets/clinic/declaration.py: say what columns mean" in said
     assert f"./nightshift backfill clinic --from {walked.first} --to {walked.last}" in said
-    said = walked.said["use case"]
+    said = walked.said["use_case"]
     assert "regression, progression of the day after, by patient" in said
     assert "labels from results for 100% of them" in said
 
