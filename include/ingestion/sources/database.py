@@ -138,8 +138,8 @@ class TableQuery:
                         f"{self._where}: {name} is missing, which rows are placed in time by; "
                         f"there is {', '.join(found.columns)}"
                     )
-            self._relation = found
             self._account_for_undated(connection, found)
+            self._relation = found
         return self._relation
 
     def _needed(self, relation: Relation) -> list[str]:
