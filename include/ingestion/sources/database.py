@@ -23,8 +23,9 @@ from include.errors import ConfigurationError, DayAbsent, SchemaBreak
 from include.ingestion.sources.engines import open_engine, reading
 from include.ingestion.sources.files import TOLD_EVERY, require_same_tables
 from include.ingestion.sources.relation import Relation, find, is_ready, sql_file, utc_text
-from include.ingestion.sources.times import Placing, rows_of
+from include.ingestion.sources.times import Placing
 from include.lake import fingerprint
+from include.lake.schema import of_days
 
 VERSION = 1
 """Raise when the same rows are read differently, so that days are landed again."""
@@ -120,7 +121,7 @@ class TableQuery:
             added = [name for name in relation.columns if name not in self._needed(relation)]
             for run in _runs(days) if self.table.kind != "snapshot" else [None]:
                 for part in self._placed(connection, relation, run):
-                    parts.append(part if run is None else rows_of(part, run))
+                    parts.append(part if run is None else of_days(part, run))
         rows = pa.concat_tables(parts)
         for name in added:  # named without values: the landing tells that it is left out
             rows = rows.append_column(name, pa.nulls(len(rows)))
@@ -234,7 +235,7 @@ class TableQuery:
         rows = pa.concat_tables(parts)
         if run is None:
             return {days[0]: fingerprint.of_table(rows)}
-        return fingerprint.of_days(rows_of(rows, days), days)
+        return fingerprint.of_days(of_days(rows, days), days)
 
     @cached_property
     def _reading(self) -> list[object]:

@@ -20,9 +20,9 @@ from include.errors import ConfigurationError, DayAbsent, SchemaBreak
 from include.ingestion.sources.formats import format_of, parse, require_distinct
 from include.ingestion.sources.places import Place, open_place
 from include.ingestion.sources.template import Template
-from include.ingestion.sources.times import Placing, rows_of
+from include.ingestion.sources.times import Placing
 from include.lake import fingerprint
-from include.lake.schema import ARROW_TYPES, DATA_DAY
+from include.lake.schema import ARROW_TYPES, DATA_DAY, of_days
 
 VERSION = 1
 """Raise when the same files are read differently, so that days are landed again."""
@@ -166,7 +166,7 @@ class TableFiles:
             if self.table.kind != "snapshot":
                 if path in own:
                     self._require_expected(rows, path, file)
-                rows = rows_of(rows, days)
+                rows = of_days(rows, days)
             parts.append(rows)
             added.update(extra)
             if time.monotonic() - told > TOLD_EVERY:
