@@ -229,9 +229,18 @@ class TableQuery:
     def _hash(
         self, connection: sa.Connection, relation: Relation, days: Sequence[date]
     ) -> dict[date, str]:
-        """Hash the rows of every day here."""
+        """Hash the rows of every day here; of one that cannot be read what is wrong with it.
+
+        So it is due, its landing stops it, and the others land.
+        """
         run = None if self.table.kind == "snapshot" else days
-        parts = [self._placing.empty, *self._placed(connection, relation, run)]
+        try:
+            parts = [self._placing.empty, *self._placed(connection, relation, run)]
+        except SchemaBreak as problem:
+            if len(days) == 1:
+                return {days[0]: str(problem)}
+            alone = (self._hash(connection, relation, [day]) for day in days)
+            return {day: mark for found in alone for day, mark in found.items()}
         rows = pa.concat_tables(parts)
         if run is None:
             return {days[0]: fingerprint.of_table(rows)}
