@@ -7,6 +7,7 @@ in a temporary folder and on no network.
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -131,14 +132,23 @@ def empty_settings(request: pytest.FixtureRequest, home: Path) -> Iterator[Setti
         yield postgres_settings(home, address)
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a SQLite warehouse that has the fixed tables, made once and copied per test."""
+    home = tmp_path_factory.mktemp("migrated")
+    settings = Settings.from_env({"NIGHTSHIFT_HOME": str(home)}, code_revision="test")
+    warehouse = open_warehouse(settings)
+    migrate.upgrade(warehouse)
+    warehouse.dispose()
+    return Path(settings.warehouse.database)
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def warehouse_settings(request: pytest.FixtureRequest, home: Path) -> Iterator[Settings]:
     """Settings whose warehouse has the fixed tables, on each database."""
     if request.param == "sqlite":
         settings = Settings.from_env({"NIGHTSHIFT_HOME": str(home)}, code_revision="test")
-        warehouse = open_warehouse(settings)
-        migrate.upgrade(warehouse)
-        warehouse.dispose()
+        shutil.copyfile(request.getfixturevalue("migrated"), settings.warehouse.database)
         yield settings
         return
     server: WarehouseAddress = request.getfixturevalue("postgres_server")
