@@ -41,7 +41,7 @@ class Connection:
         stripped = text.strip()
         try:
             return _from_json(name, stripped) if stripped[:1] == "{" else _from_uri(name, stripped)
-        except ValueError:
+        except (AttributeError, TypeError, ValueError):  # parts of JSON may be of any type
             raise ConfigurationError(
                 f"the connection {name!r} is neither a URI nor JSON that can be read; "
                 f"check {PREFIX}{name.upper()}"

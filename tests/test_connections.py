@@ -44,7 +44,17 @@ def test_the_environment_comes_before_the_others() -> None:
     assert asked == ["stock"]
 
 
-@pytest.mark.parametrize("text", ["postgres://ann:SECRET@db:port/shop", '{"extra": "SECRET"}', "{"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "postgres://ann:SECRET@db:port/shop",
+        '{"extra": "SECRET"}',
+        '{"extra": "[1]", "password": "SECRET"}',
+        '{"extra": "null", "password": "SECRET"}',
+        '{"port": [5432], "password": "SECRET"}',
+        "{",
+    ],
+)
 def test_what_cannot_be_read_names_the_variable_alone(text: str) -> None:
     with pytest.raises(ConfigurationError, match="AIRFLOW_CONN_SHOP") as refused:
         Connection.parse("shop", text)

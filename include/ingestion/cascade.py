@@ -66,17 +66,12 @@ class _Cascade:
         stale = self._stale()
         for case in use_cases:
             scored = stale & done_days(self.connection, "score", case.name).keys()
-            if not scored:
+            if scored:
+                reach = self._reach(case.scoring.restate_days)
+                told = _by_night(case.name, scored, reach, "scores again", "keeps its scores until")
+                yield f"{case.name}: {_spans(scored)} scored from that; {told}"
+            else:
                 yield f"{case.name}: nothing is scored from that"
-                continue
-            told = _by_night(
-                case.name,
-                scored,
-                self._reach(case.scoring.restate_days),
-                "scores again",
-                "keeps its scores until",
-            )
-            yield f"{case.name}: {_spans(scored)} scored from that; {told}"
             if targets := _outcomes(self.connection, case, self.days):
                 yield f"{case.name}: outcomes of {_spans(targets)} read again"
 

@@ -8,7 +8,6 @@ from datetime import date
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from include.declare import Dataset, Rule, Table
 from include.errors import RuleUnusable
@@ -18,7 +17,7 @@ from include.ingestion.forgotten import Subjects
 from include.ingestion.reading import Reading, read
 from include.ingestion.resolution import Resolved
 from include.ingestion.source import Source
-from include.lake.schema import DATA_DAY
+from include.lake.schema import of_days
 from include.validation import gates
 from include.validation.gates import Judgement
 from include.whereabouts import stands_in
@@ -102,13 +101,6 @@ def _named(rule: Rule) -> set[str]:
     """Return the texts among a rule's arguments, names of columns with them."""
     named = (it if isinstance(it, (list, tuple)) else [it] for it in rule.arguments.values())
     return {it for them in named for it in them if isinstance(it, str)}
-
-
-def of_days(rows: pa.Table, days: Sequence[date]) -> pa.Table:
-    """Return the rows of some days."""
-    if not len(rows):
-        return rows
-    return rows.filter(pc.is_in(rows.column(DATA_DAY), pa.array(list(days), pa.date32())))
 
 
 def count(rows: pa.Table, days: Sequence[date]) -> int:

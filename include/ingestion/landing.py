@@ -14,7 +14,7 @@ from include.declare import Dataset, Table
 from include.errors import DayAbsent, RowsLost
 from include.ingestion import decisions, forgotten
 from include.ingestion.decisions import InForce
-from include.ingestion.examination import Examined, count, examine, of_days
+from include.ingestion.examination import Examined, count, examine
 from include.ingestion.forgotten import Subjects
 from include.ingestion.reading import (
     declaration_hash,
@@ -26,7 +26,7 @@ from include.ingestion.reading import (
 from include.ingestion.source import Source
 from include.ingestion.versions import open_source
 from include.lake import fingerprint, names
-from include.lake.schema import DATA_DAY, arrow_schema
+from include.lake.schema import DATA_DAY, arrow_schema, of_days
 from include.validation import gates
 from include.validation.gates import Judgement
 from include.warehouse import tables

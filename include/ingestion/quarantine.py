@@ -73,11 +73,6 @@ def _entry(
     }
 
 
-def held(warehouse: Warehouse, dataset: str | None = None) -> list[dict[str, Any]]:
-    """Return the rows that are held back, newest day first, of one dataset or of all."""
-    return listed(warehouse, dataset, decided=False)
-
-
 def listed(
     warehouse: Warehouse,
     dataset: str | None = None,

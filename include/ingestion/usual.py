@@ -143,6 +143,6 @@ def _measured(
 
 def _missing(column: Column) -> str:
     """Return SQL that counts a column's missing values; a number that is none is missing."""
-    name = '"' + column.name.replace('"', '""') + '"'
+    name = delta.quote(column.name)
     none = f"{name} IS NULL OR isnan({name})" if column.type == "float64" else f"{name} IS NULL"
     return f"count(*) FILTER (WHERE {none})"

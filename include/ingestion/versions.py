@@ -110,8 +110,8 @@ def _unknown(before: pa.Table, shown: pa.Table, table: Table) -> pa.Table:
     if not len(before):
         return shown.slice(0, 0)
     same = " AND ".join(
-        f'before."{name}" IS NOT DISTINCT FROM shown."{name}"'
-        for name in (it.replace('"', '""') for it in table.identity)
+        f"before.{name} IS NOT DISTINCT FROM shown.{name}"
+        for name in map(delta.quote, table.identity)
     )
     with delta.connect() as duck:
         duck.from_arrow(before).create_view("before")

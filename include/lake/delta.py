@@ -303,6 +303,11 @@ def _storage(uri: str) -> Iterator[None]:
         ) from error
 
 
+def quote(identifier: str) -> str:
+    """Return the name of a column as SQL has it."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
 def connect() -> duckdb.DuckDBPyConnection:
     """Open DuckDB for one piece of work: UTC, no extension downloads, no progress bar."""
     connection = duckdb.connect()

@@ -59,6 +59,5 @@ def _hash_of_rows(columns: Sequence[str]) -> str:
 
 def _row_text(columns: Sequence[str]) -> str:
     """Return SQL for a row as text; separators and the mark of null cannot occur in data."""
-    quoted = ('"' + name.replace('"', '""') + '"' for name in columns)
-    parts = ", ".join(f"coalesce({name}::VARCHAR, chr(30))" for name in quoted)
+    parts = ", ".join(f"coalesce({delta.quote(name)}::VARCHAR, chr(30))" for name in columns)
     return f"concat_ws(chr(31), {parts})"

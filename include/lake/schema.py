@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from datetime import date
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -25,6 +28,12 @@ def arrow_schema(table: Table) -> pa.Schema:
     if table.kind != "snapshot":
         fields.append(pa.field(DATA_DAY, pa.date32(), nullable=False))
     return pa.schema(fields)
+
+
+def of_days(rows: pa.Table, days: Collection[date]) -> pa.Table:
+    """Return the rows of some days."""
+    wanted = pa.array(list(days), pa.date32())
+    return rows.filter(pc.is_in(rows.column(DATA_DAY), value_set=wanted))
 
 
 def conform(rows: pa.Table, schema: pa.Schema, where: str) -> tuple[pa.Table, list[str]]:

@@ -17,6 +17,7 @@ from include.warehouse.stages import StageRun
 from include.window import Window
 from tests.history import opened
 from tests.night.nights import STAGES
+from tests.night.stages import without_pages
 
 LAKE, BEGIN, COMMIT = "after the first lake write", "after begin", "before the commit ends"
 
@@ -29,7 +30,7 @@ def run(home: Path, stage: str, night: Window, point: str, marker: Path) -> None
         os.kill(os.getpid(), signal.SIGKILL)
 
     PLANTS[point](die)
-    with opened(home) as workspace:
+    with without_pages(), opened(home) as workspace:
         STAGES[stage](workspace, night, 35)
 
 

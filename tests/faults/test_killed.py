@@ -11,12 +11,12 @@ from include.settings import WarehouseAddress
 from include.warehouse.stages import day_states
 from include.window import Window
 from tests import children
-from tests.conftest import fresh_database
+from tests.conftest import TEMPLATE, fresh_database
 from tests.copied import copy_of
 from tests.faults import killed
 from tests.faults.killed import BEGIN, COMMIT, LAKE
 from tests.faults.matrix import Fault, meets
-from tests.history import connect, on_postgres, opened
+from tests.history import on_postgres, opened
 from tests.night.nights import DAYS, STAGES, night, visible
 from tests.night.stages import without_pages
 from tests.planted import PLANTED, PLANTED_USE_CASE
@@ -24,6 +24,7 @@ from tests.planted import PLANTED, PLANTED_USE_CASE
 DAY = DAYS.days[3]
 """The first whose night has outcomes to write: those of the first night are mature."""
 MATURE = DAYS.days[1]
+ENDED = "ended"
 SUBJECTS = {
     "ingest": PLANTED.name,
     "quality": PLANTED.name,
@@ -52,35 +53,38 @@ def base(history: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(base: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
-    """What a reader sees after a night in which nothing died."""
-    home = copy_of(base, tmp_path_factory.mktemp("undisturbed") / "home")
-    with opened(home) as workspace:
-        night(workspace, DAY)
-        return visible(workspace)
+def begun(base: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Stage → a home in which the night has come to that stage; under `ENDED` the whole night."""
+    folder = tmp_path_factory.mktemp("begun")
+    homes = {}
+    home = base
+    for name, stage in STAGES.items():
+        homes[name] = home
+        home = copy_of(home, folder / name)
+        with opened(home) as workspace:
+            stage(workspace, Window.night(DAY), PLANTED.heal_days)
+    return homes | {ENDED: home}
 
 
 @pytest.fixture(scope="module")
-def template(
-    base: Path, postgres_server: WarehouseAddress, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    """The name of a Postgres database with the warehouse of `base`."""
-    home = copy_of(base, tmp_path_factory.mktemp("template") / "home")
-    for address in fresh_database(postgres_server, "template1"):
-        on_postgres(home, address)
-        yield address.database
+def undisturbed(begun: dict[str, Path]) -> dict[str, object]:
+    """What a reader sees after a night in which nothing died."""
+    with opened(begun[ENDED]) as workspace:
+        return visible(workspace)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def home(request: pytest.FixtureRequest, base: Path, tmp_path: Path) -> Iterator[Path]:
-    """A copy of `base`, on each database."""
-    path = copy_of(base, tmp_path / "home")
+def home(
+    request: pytest.FixtureRequest, begun: dict[str, Path], tmp_path: Path, stage: str
+) -> Iterator[Path]:
+    """A home in which the night has come to the stage, on each database."""
+    path = copy_of(begun[stage], tmp_path / "home")
     if request.param == "sqlite":
         yield path
         return
     server: WarehouseAddress = request.getfixturevalue("postgres_server")
-    for address in fresh_database(server, request.getfixturevalue("template")):
-        connect(path, address)
+    for address in fresh_database(server, TEMPLATE):
+        on_postgres(path, address)
         yield path
 
 
@@ -115,9 +119,6 @@ def test_a_killed_stage_heals_on_the_next_run(
     home: Path, undisturbed: dict[str, object], tmp_path: Path, stage: str, point: str
 ) -> None:
     marker = tmp_path / "reached"
-    with opened(home) as workspace:
-        for earlier in list(STAGES)[: list(STAGES).index(stage)]:
-            STAGES[earlier](workspace, Window.night(DAY), 35)
     assert children.killed(killed.run, home, stage, Window.night(DAY), point, marker)
     assert marker.read_text() == point
 

@@ -58,7 +58,7 @@ def decide(
 
 
 def held(workspace: Workspace, rule: str = WIND) -> list[dict[str, Any]]:
-    return [row for row in quarantine.held(workspace.warehouse) if row["rule"] == rule]
+    return quarantine.listed(workspace.warehouse, rule=rule, decided=False)
 
 
 def the_row(workspace: Workspace, rule: str = WIND) -> Choice:

@@ -215,13 +215,13 @@ def test_a_held_version_can_be_released_after_its_source_forgot_it(
     night(place, dataset, 0)
     put(database, (1, "Kiel", "1 10:00"))
     night(place, dataset, 1)
-    (held,) = quarantine.held(place.warehouse, "shop")
+    (held,) = quarantine.listed(place.warehouse, "shop", decided=False)
     assert held["payload"]["city"] == "? Ulm"
     desk = Desk(place, dataset, "ada", "it is called so", ())
     proposals.record(place, proposals.release(desk, Choice(row_hashes=(held["row_hash"],))))
     night(place, dataset, 1)
     assert (day(0), 1, "? Ulm") in cities(place)
-    assert not quarantine.held(place.warehouse, "shop")
+    assert not quarantine.listed(place.warehouse, "shop", decided=False)
     put(database, (2, "Jena", "2 10:00"))
     night(place, dataset, 2)
     assert [it for it in cities(place) if it[0] == day(0)] == [
@@ -237,7 +237,7 @@ def test_a_version_whose_key_was_corrected_lands_once(
     dataset = customers()
     put(database, (1, "? Ulm", "0 08:00"))
     night(place, dataset, 0)
-    (held,) = quarantine.held(place.warehouse, "shop")
+    (held,) = quarantine.listed(place.warehouse, "shop", decided=False)
     desk = Desk(place, dataset, "ada", "a typing error", ())
     choice, values = Choice(row_hashes=(held["row_hash"],)), {"customer": "7", "city": "Ulm"}
     proposals.record(place, proposals.correct(desk, choice, values))

@@ -53,7 +53,7 @@ def landed(workspace: Workspace, table: str, *days: date) -> pd.DataFrame:
 def test_real_dirt_is_held_and_every_row_is_accounted_for(workspace: Workspace) -> None:
     result = ingest(workspace, PLANTED, Window.night(DAY))
     assert result.rows_in == result.rows_out + result.rows_held
-    held = quarantine.held(workspace.warehouse, "nyc_flights")
+    held = quarantine.listed(workspace.warehouse, "nyc_flights", decided=False)
     assert [(row["table_name"], row["rule"]) for row in held] == [
         ("weather", "wind_speed_plausible")
     ]
@@ -197,7 +197,7 @@ def test_an_empty_day_stops(workspace: Workspace, faults: Faults) -> None:
 def test_a_few_duplicate_keys_are_held_all_of_them(workspace: Workspace, faults: Faults) -> None:
     faults.change("flights", DAY, lambda frame: pd.concat([frame, frame.iloc[:3]]))
     result = ingest(workspace, PLANTED, Window.night(DAY))
-    held = [row for row in quarantine.held(workspace.warehouse) if row["rule"] == "key_unique"]
+    held = quarantine.listed(workspace.warehouse, rule="key_unique", decided=False)
     assert len(held) == 6
     assert len({row["row_hash"] for row in held}) == 6
     assert result.rows_in == result.rows_out + result.rows_held
@@ -210,7 +210,7 @@ def test_a_day_landed_twice_stops(workspace: Workspace, faults: Faults) -> None:
     with pytest.raises(DaysStopped, match="key_unique"):
         ingest(workspace, PLANTED, Window.night(DAY))
     assert not workspace.lake.exists("nyc_flights/flights")
-    assert quarantine.held(workspace.warehouse) == []
+    assert quarantine.listed(workspace.warehouse, decided=False) == []
 
 
 @on_sqlite

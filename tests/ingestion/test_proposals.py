@@ -273,6 +273,21 @@ def test_what_follows_is_shown_before_it_happens(workspace: Workspace) -> None:
 
 
 @on_sqlite
+def test_outcomes_are_read_again_also_of_days_from_which_nothing_is_scored(
+    workspace: Workspace,
+) -> None:
+    land(workspace, WEATHER)
+    scored(workspace, "outcomes", DAY)
+    case = replace(PLANTED_USE_CASE, dataset=WEATHER)
+    told = proposals.release(desk(workspace, WEATHER, use_cases=(case,)), the_row(workspace))
+    assert told.consequences[-3:] == (
+        "features: none are built from that",
+        "flight_delay: nothing is scored from that",
+        "flight_delay: outcomes of 2013-02-12 is read again",
+    )
+
+
+@on_sqlite
 def test_a_snapshot_that_lands_again_concerns_every_day(
     workspace: Workspace, faults: Faults
 ) -> None:

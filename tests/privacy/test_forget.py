@@ -151,9 +151,7 @@ def scored(workspace: Workspace) -> None:
 
 def decide(workspace: Workspace) -> None:
     """Correct the subject's held row, and let a message name it."""
-    (held,) = (
-        row for row in quarantine.held(workspace.warehouse) if row["rule"] == "distance_plausible"
-    )
+    (held,) = quarantine.listed(workspace.warehouse, rule="distance_plausible", decided=False)
     copied = ("dataset", "table_name", "data_day", "row_hash", "rule", "payload")
     decision = {name: held[name] for name in copied}
     told = {"actor": "ada", "reason": f"{SUBJECT} is real", "action": "correct", "at": NOW}

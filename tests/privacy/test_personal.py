@@ -118,7 +118,11 @@ def test_held_rows_stopped_days_and_logs_do_not_name_it(
     ingest(workspace, dataset, Window.night(DAY))
     build_features(workspace, dataset, Window.night(DAY))
     known = _aircraft(workspace)
-    (held,) = (r for r in quarantine.held(workspace.warehouse) if r["table_name"] == "planes")
+    (held,) = (
+        r
+        for r in quarantine.listed(workspace.warehouse, decided=False)
+        if r["table_name"] == "planes"
+    )
     assert json.loads(held["row_key"]) == [quarantine.MASK]
     assert held["payload"]["tailnum"] not in (None, quarantine.MASK)  # closed to readers
     others = [it for name, it in tables.metadata.tables.items() if name != "quarantine"]

@@ -23,8 +23,9 @@ from include.errors import ConfigurationError, DayAbsent, SchemaBreak
 from include.ingestion.sources.engines import open_engine, reading
 from include.ingestion.sources.files import TOLD_EVERY, require_same_tables
 from include.ingestion.sources.relation import Relation, find, is_ready, sql_file, utc_text
-from include.ingestion.sources.times import Placing, rows_of
+from include.ingestion.sources.times import Placing
 from include.lake import fingerprint
+from include.lake.schema import of_days
 
 VERSION = 1
 """Raise when the same rows are read differently, so that days are landed again."""
@@ -120,7 +121,7 @@ class TableQuery:
             added = [name for name in relation.columns if name not in self._needed(relation)]
             for run in _runs(days) if self.table.kind != "snapshot" else [None]:
                 for part in self._placed(connection, relation, run):
-                    parts.append(part if run is None else rows_of(part, run))
+                    parts.append(part if run is None else of_days(part, run))
         rows = pa.concat_tables(parts)
         for name in added:  # named without values: the landing tells that it is left out
             rows = rows.append_column(name, pa.nulls(len(rows)))
@@ -138,8 +139,8 @@ class TableQuery:
                         f"{self._where}: {name} is missing, which rows are placed in time by; "
                         f"there is {', '.join(found.columns)}"
                     )
-            self._relation = found
             self._account_for_undated(connection, found)
+            self._relation = found
         return self._relation
 
     def _needed(self, relation: Relation) -> list[str]:
@@ -228,13 +229,22 @@ class TableQuery:
     def _hash(
         self, connection: sa.Connection, relation: Relation, days: Sequence[date]
     ) -> dict[date, str]:
-        """Hash the rows of every day here."""
+        """Hash the rows of every day here; of one that cannot be read what is wrong with it.
+
+        So it is due, its landing stops it, and the others land.
+        """
         run = None if self.table.kind == "snapshot" else days
-        parts = [self._placing.empty, *self._placed(connection, relation, run)]
+        try:
+            parts = [self._placing.empty, *self._placed(connection, relation, run)]
+        except SchemaBreak as problem:
+            if len(days) == 1:
+                return {days[0]: str(problem)}
+            alone = (self._hash(connection, relation, [day]) for day in days)
+            return {day: mark for found in alone for day, mark in found.items()}
         rows = pa.concat_tables(parts)
         if run is None:
             return {days[0]: fingerprint.of_table(rows)}
-        return fingerprint.of_days(rows_of(rows, days), days)
+        return fingerprint.of_days(of_days(rows, days), days)
 
     @cached_property
     def _reading(self) -> list[object]:

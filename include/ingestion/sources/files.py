@@ -17,12 +17,12 @@ from include.connections import Connections
 from include.declare import Dataset, Table
 from include.declare_source import Files, FileTable
 from include.errors import ConfigurationError, DayAbsent, SchemaBreak
-from include.ingestion.sources.formats import format_of, parse
+from include.ingestion.sources.formats import format_of, parse, require_distinct
 from include.ingestion.sources.places import Place, open_place
 from include.ingestion.sources.template import Template
-from include.ingestion.sources.times import Placing, rows_of
+from include.ingestion.sources.times import Placing
 from include.lake import fingerprint
-from include.lake.schema import ARROW_TYPES, DATA_DAY
+from include.lake.schema import ARROW_TYPES, DATA_DAY, of_days
 
 VERSION = 1
 """Raise when the same files are read differently, so that days are landed again."""
@@ -166,7 +166,7 @@ class TableFiles:
             if self.table.kind != "snapshot":
                 if path in own:
                     self._require_expected(rows, path, file)
-                rows = rows_of(rows, days)
+                rows = of_days(rows, days)
             parts.append(rows)
             added.update(extra)
             if time.monotonic() - told > TOLD_EVERY:
@@ -191,6 +191,7 @@ class TableFiles:
         form = format_of(self.declared, self._where)
         raw = parse(place.read(file.path), file.path, form, options, self._json_schema)
         names = [self.declared.names.get(name, name) for name in raw.column_names]
+        require_distinct(names, file.path)
         reader = self._placing.reader(file.path, options)
         rows, extra = self._placing.place(raw.rename_columns(names), reader, day)
         if self._shares:

@@ -6,12 +6,13 @@ in one place, `values`, and not guessed.
 
 from __future__ import annotations
 
+import codecs
 import json
 import lzma
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import PurePosixPath
 
@@ -58,7 +59,22 @@ def format_of(table: FileTable, where: str) -> Format:
             f"{where}: {found} has no option {', '.join(sorted(unknown))}; it has "
             f"{', '.join(sorted(OPTIONS[found])) or 'none'}"
         )
+    _require_usable(table.options, where)
     return found
+
+
+def _require_usable(options: Mapping[str, str], where: str) -> None:
+    """Raise `ConfigurationError` for values of options that no file could be read with."""
+    for name in ("delimiter", "decimal"):
+        if len(value := options.get(name, ".")) != 1:
+            raise ConfigurationError(f"{where}: the option {name} is {value!r}, not one character")
+    encoding = options.get("encoding", "utf8")
+    try:
+        codecs.lookup(encoding)
+    except LookupError:
+        raise ConfigurationError(
+            f"{where}: there is no encoding {encoding!r}; write one as utf8 or latin-1"
+        ) from None
 
 
 def parse(
@@ -78,9 +94,14 @@ def parse(
         rows = _READERS[form](plain, options, schema)
     except (pa.ArrowException, OSError, EOFError, ValueError, lzma.LZMAError) as error:
         raise _unreadable(path, form, error) from None
-    if twice := [name for name, count in Counter(rows.column_names).items() if count > 1]:
-        raise SchemaBreak(f"{path}: more than one column is called {', '.join(twice)}")
+    require_distinct(rows.column_names, path)
     return rows
+
+
+def require_distinct(names: Sequence[str], path: str) -> None:
+    """Raise `SchemaBreak` if columns of a file have the same name."""
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise SchemaBreak(f"{path}: more than one column is called {', '.join(twice)}")
 
 
 def _decompressed(content: pa.Buffer, path: str) -> pa.Buffer:

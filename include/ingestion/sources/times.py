@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -146,9 +146,3 @@ class Placing:
             [it and self.dataset.ends_at(min(it, _LAST)) for it in distinct.to_pylist()], INSTANT
         )
         return ends.take(pc.index_in(days.combine_chunks(), value_set=distinct))
-
-
-def rows_of(rows: pa.Table, days: Sequence[date]) -> pa.Table:
-    """Return the rows of some days."""
-    wanted = pa.array(list(days), pa.date32())
-    return rows.filter(pc.is_in(rows.column(DATA_DAY), value_set=wanted))

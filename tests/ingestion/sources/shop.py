@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from include.declare import Column, Dataset, Table
 from include.declare_source import Database, Files, FileTable, Times
+from tests.ingestion import shop as small
 
 FIRST = date(2026, 10, 20)  # the clocks in Berlin go back on the 25th
 NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
@@ -47,18 +48,7 @@ CUSTOMERS = Table(
         KNOWN_AT,
     ),
 )
-SHOP = Dataset(
-    name="shop",
-    description="A small shop.",
-    owner="test",
-    timezone="Europe/Berlin",
-    first_day=FIRST,
-    ready_at=time(1),
-    give_up_after=timedelta(hours=6),
-    source="tests:none",
-    tables=(ORDERS,),
-    feature_views=(),
-)
+SHOP = replace(small.SHOP, first_day=FIRST, tables=(ORDERS,))
 
 
 def shop(source: Files | Database, *tables: Table) -> Dataset:

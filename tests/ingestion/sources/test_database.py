@@ -92,6 +92,30 @@ def test_wall_times_of_another_zone(database: ShopDatabase) -> None:
     assert numbers(rows) == [(day(5), 42), (day(5), 50), (day(5), 51)]
 
 
+def test_a_value_that_cannot_be_read_breaks_its_day_and_leaves_others_as_they_were(
+    tmp_path: Path,
+) -> None:
+    database = ShopDatabase("sqlite", tmp_path / "shop.db")
+    fill(database)
+    days = [day(n) for n in range(8)]
+
+    def marks() -> list[str]:
+        source = opened(orders(), database)
+        return [source.fingerprint(ORDERS, it) for it in days]
+
+    before = marks()
+    database.run("UPDATE orders SET price = 'dear' WHERE number = 41")
+    broken = {it for it, old, new in zip(days, before, marks(), strict=True) if old != new}
+    assert day(4) in broken <= {day(3), day(4), day(5)}, "rows around a day are read with it"
+    source = opened(orders(), database)
+    for it in days:
+        if it in broken:
+            with pytest.raises(SchemaBreak, match="price"):
+                source.read(ORDERS, [it])
+        else:
+            assert len(source.read(ORDERS, [it])) == 3
+
+
 def test_a_window_is_its_days(database: ShopDatabase) -> None:
     fill(database)
     source = opened(orders(), database)

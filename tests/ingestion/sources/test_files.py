@@ -300,6 +300,13 @@ def test_a_date_is_known_at_its_end_and_nothing_is_known_at_nothing(tmp_path: Pa
     assert "loaded" not in rows.column_names
 
 
+def test_a_column_called_like_another_is_refused(tmp_path: Path) -> None:
+    (tmp_path / f"{day(0)}.csv").write_bytes(csv([order(1, "2026-10-20 08:00") | {"No": 2}]))
+    source = source_of(shop(files(tmp_path / "{day}.csv", names={"No": "number"})))
+    with pytest.raises(SchemaBreak, match="more than one column is called number"):
+        source.read(ORDERS, [day(0)])
+
+
 DATES = ("2026-10-20", "", "2026-10-25", "9999-12-31")
 
 
@@ -390,6 +397,8 @@ def test_a_file_cut_short_is_a_break_and_not_tried_again(
         (files("{date}.csv"), "no other field"),
         (files("{day}.xls"), "format as one of csv"),
         (files("{day}.csv", options={"separator": ";"}), "no option separator"),
+        (files("{day}.csv", options={"delimiter": ";;"}), "delimiter is ';;', not one character"),
+        (files("{day}.csv", options={"encoding": "latin-99"}), "no encoding 'latin-99'"),
         (Files({}), "without a source: orders"),
         (
             Files({"orders": FileTable("{day}.csv", Times(timezone="Europe/Berlim"))}),
