@@ -191,16 +191,21 @@ def faults() -> Iterator[Faults]:
 
 
 @pytest.fixture(scope="session")
-def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shared_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A temporary folder that all processes of this run of the tests share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if hasattr(request.config, "workerinput") else base
+
+
+@pytest.fixture(scope="session")
+def history(shared_folder: Path) -> Path:
     """The home of an installation with 39 weeks of history and a champion.
 
     Made once, also when several processes share the tests.
     """
     from tests.history import make_once  # imports every stage, which most tests do not need
 
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    return make_once(shared / "history")
+    return make_once(shared_folder / "history")
 
 
 @pytest.fixture

@@ -149,9 +149,8 @@ def require_named(subject: Dataset | UseCase, kind: str) -> None:
     assert subject.owner.strip(), f"{place}: owner is empty; who is asked when it fails?"
 
 
-def folder_of(dataset: Dataset, base: Path) -> Path:
-    """Return the folder of a dataset's sample below pytest's own, shared by its processes."""
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+def folder_of(dataset: Dataset, shared: Path) -> Path:
+    """Return the folder of a dataset's sample below one that all processes of a run share."""
     folder = shared / "contracts" / dataset.name
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -53,9 +53,11 @@ class Landed:
 
 
 @pytest.fixture(scope="module")
-def landed(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Landed]:
+def landed(
+    dataset: Dataset, shared_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Landed]:
     sample = samples.choose(dataset)
-    home = samples.land(sample, samples.folder_of(dataset, tmp_path_factory.getbasetemp()))
+    home = samples.land(sample, samples.folder_of(dataset, shared_folder))
     folder = tmp_path_factory.mktemp(dataset.name)
     stages = landing_stages(dataset)
     with (

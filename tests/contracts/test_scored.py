@@ -65,10 +65,12 @@ class Scored:
 
 
 @pytest.fixture(scope="module")
-def scored(use_case: UseCase, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scored]:
+def scored(
+    use_case: UseCase, shared_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Scored]:
     sample = samples.choose(use_case.dataset)
     small = samples.small(use_case, sample)
-    base = samples.folder_of(use_case.dataset, tmp_path_factory.getbasetemp())
+    base = samples.folder_of(use_case.dataset, shared_folder)
     folder = tmp_path_factory.mktemp(use_case.name)
     home = copy_of(samples.land(sample, base), folder / "at_once")
     with sample.opened(home) as workspace:
