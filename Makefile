@@ -27,8 +27,9 @@ install-dev: $(DEVELOPMENT)  ## install what tests and lint need on top
 demo: $(RUNTIME)  ## run the main job on sample data; TODAY=YYYY-MM-DD pins the date
 	@$(RUN) -m include.orchestration.local.demo $(if $(TODAY),--today "$(TODAY)")
 
+# Three processes for two cores, as tests also wait; by name, as that has the longest files early.
 test: $(DEVELOPMENT)  ## run every test, offline
-	@$(RUN) -m pytest -n 2 --dist loadfile
+	@$(RUN) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 bench: $(DEVELOPMENT)  ## measure speed, memory and alarms beside the alternatives; GROUP=features, training, scores, ten_million or monitoring
 	@$(RUN) -m bench $(GROUP) $(if $(WRITE),--write "$(WRITE)")
