@@ -60,7 +60,13 @@ def quarantine_list(
     with open_installed() as workspace:
         with workspace.warehouse.reading() as connection:
             force = {it.name: decisions.read(connection, it) for it in chosen}
-        rows = quarantine.listed(workspace.warehouse, dataset, rule=rule, day=wanted, decided=every)
+        rows = quarantine.listed(
+            workspace.warehouse,
+            dataset,
+            rule=rule,
+            days=[wanted] if wanted else None,
+            decided=every,
+        )
     for row in rows:
         where = f"{row['data_day']}  {row['dataset']}.{row['table_name']}  {row['row_hash']}"
         state = decisions.state(force.get(row["dataset"]), row)

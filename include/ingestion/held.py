@@ -118,22 +118,26 @@ def _rows(workspace: Workspace, dataset: Dataset, choice: Choice, force: InForce
     chosen = [it for it in dataset.tables if choice.table in (None, it.name)]
     declared = {table.name: table for table in chosen}
     found: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    hashes = choice.row_hashes or None
-    warehouse = workspace.warehouse
-    for row in quarantine.listed(warehouse, dataset.name, row_hashes=hashes, day=choice.day):
+    entries = quarantine.listed(
+        workspace.warehouse,
+        dataset.name,
+        row_hashes=choice.row_hashes or None,
+        days=[choice.day] if choice.day else None,
+    )
+    for row in entries:
         table = declared.get(row["table_name"])
         if table is None:
             continue
         key = row["table_name"], row["row_hash"]
         place = key if table.kind == "snapshot" else (*key, row["data_day"])
-        entries = found.setdefault(place, [])
-        if not entries or entries[0]["data_day"] == row["data_day"]:
-            entries.append(row)
+        same = found.setdefault(place, [])
+        if not same or same[0]["data_day"] == row["data_day"]:
+            same.append(row)
     rows = []
-    for entries in found.values():
-        first = entries[0]
+    for same in found.values():
+        first = same[0]
         table, day, row_hash = declared[first["table_name"]], first["data_day"], first["row_hash"]
-        rules = tuple(it["rule"] for it in entries)
+        rules = tuple(it["rule"] for it in same)
         decided = force.of_row(table, day, row_hash)
         rows.append(HeldRow(table, day, row_hash, rules, first["payload"], decided))
     return rows

@@ -77,9 +77,10 @@ def listed(
     warehouse: Warehouse,
     dataset: str | None = None,
     *,
+    table_name: str | None = None,
     row_hashes: Collection[str] | None = None,
     rule: str | None = None,
-    day: date | None = None,
+    days: Collection[date] | None = None,
     decided: bool = True,
 ) -> list[dict[str, Any]]:
     """Return rows of `quarantine`, newest day first; what is None does not narrow them.
@@ -91,11 +92,13 @@ def listed(
     query = sa.select(tables.quarantine).order_by(
         table.data_day.desc(), table.table_name, table.row_key, table.entry
     )
-    for column, value in ((table.dataset, dataset), (table.rule, rule), (table.data_day, day)):
+    one = (table.dataset, dataset), (table.table_name, table_name), (table.rule, rule)
+    for column, value in one:
         if value is not None:
             query = query.where(column == value)
-    if row_hashes is not None:
-        query = query.where(table.row_hash.in_(row_hashes))
+    for column, values in ((table.row_hash, row_hashes), (table.data_day, days)):
+        if values is not None:
+            query = query.where(column.in_(values))
     if not decided:
         query = query.where(table.decision.is_(None))
     with warehouse.reading() as connection:

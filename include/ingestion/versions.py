@@ -71,11 +71,10 @@ class KeptVersions:
 
     def _held(self, table: Table, days: Sequence[date]) -> pa.Table:
         """Return the versions of days that are held or were decided about, as they came."""
-        found = {
-            (entry["data_day"], entry["row_hash"]): entry["payload"]
-            for entry in quarantine.listed(self.workspace.warehouse, self.dataset.name)
-            if entry["table_name"] == table.name and entry["data_day"] in days
-        }
+        entries = quarantine.listed(
+            self.workspace.warehouse, self.dataset.name, table_name=table.name, days=days
+        )
+        found = {(it["data_day"], it["row_hash"]): it["payload"] for it in entries}
         return self._rows(table, [(day, payload) for (day, _), payload in sorted(found.items())])
 
     def _corrected(self, table: Table, days: Sequence[date]) -> pa.Table:
